@@ -1,0 +1,187 @@
+package films
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Where the arguments of a step name its input and output.
+const (
+	inFile  = "{in}"
+	outFile = "{out}"
+)
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
+
+func (r Rate) String() string { return fmt.Sprintf("%d/%d", r.Num, r.Den) }
+
+// recipe returns the runs of ffmpeg that make the film, each taking the output of the one before. It is pure: the
+// cache's key is made of it.
+func recipe(s Spec) [][]string {
+	steps := [][]string{encode(s)}
+	if s.Hide > 0 {
+		// A cut by copy starts at the key frame before it; the muxer's edit list hides what is between.
+		steps = append(steps, copyStep(s, []string{"-ss", seconds(s.Hide)}))
+	}
+	if s.Loop > 1 {
+		steps = append(steps, copyStep(s, []string{"-stream_loop", strconv.Itoa(s.Loop - 1)}))
+	}
+	return steps
+}
+
+func base() []string {
+	return []string{"-nostdin", "-hide_banner", "-v", "error", "-y"}
+}
+
+func copyStep(s Spec, before []string) []string {
+	args := append(base(), before...)
+	args = append(args, "-i", inFile, "-map", "0", "-c", "copy", "-fflags", "+bitexact")
+	return append(append(args, muxer(s)...), outFile)
+}
+
+func encode(s Spec) []string {
+	args := base()
+	var maps, codecs []string
+	input := 0
+	if s.Video != None {
+		args = append(args, "-f", "lavfi", "-t", seconds(s.Duration), "-i", pictures(s))
+		maps = append(maps, "-map", "0:v")
+		codecs = append(codecs, videoCodec(s)...)
+		input++
+	}
+	if s.Audio != None {
+		if s.AudioOffset > 0 {
+			args = append(args, "-itsoffset", seconds(s.AudioOffset))
+		}
+		args = append(args, "-f", "lavfi", "-t", seconds(s.Duration), "-i", sound(s))
+		maps = append(maps, "-map", strconv.Itoa(input)+":a")
+		codecs = append(codecs, audioCodec(s)...)
+		input++
+	}
+	if s.DataTracks {
+		// A subtitle track has the shape of a timed metadata track; relabel makes it one.
+		args = append(args, "-f", "srt", "-i", "data:text/plain;base64,"+
+			"MQowMDowMDowMCwwMDAgLS0+IDAwOjAwOjAwLDUwMApkYXRhCgo=")
+		maps = append(maps, "-map", strconv.Itoa(input)+":s")
+		codecs = append(codecs, "-c:s", "mov_text", "-timecode", "01:00:00:00")
+	}
+	args = append(append(args, maps...), codecs...)
+	args = append(args, "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
+	return append(append(args, muxer(s)...), outFile)
+}
+
+// pictures is the source of the frames, counter included, in the orientation in which they are coded.
+func pictures(s Spec) string {
+	var g strings.Builder
+	fmt.Fprintf(&g, "testsrc2=s=%dx%d:r=%s,setsar=1[p];%s[c];[p][c]overlay=0:0:shortest=1",
+		s.Width, s.Height, s.Rate, counterGraph(s.Rate.String(), s.Width))
+	switch s.Rotation {
+	case 90:
+		g.WriteString(",transpose=cclock")
+	case 180:
+		g.WriteString(",hflip,vflip")
+	case 270:
+		g.WriteString(",transpose=clock")
+	}
+	if s.VariableRate {
+		g.WriteString(",select='not(eq(mod(n,7),3))',settb=1/90000,setpts='PTS+90*mod(N*7919,5)'")
+	}
+	if s.PixelAspect != "" {
+		g.WriteString(",setsar=" + s.PixelAspect)
+	}
+	return g.String() + ",format=" + s.PixFmt
+}
+
+func sound(s Spec) string {
+	one := "0.03*sin(2*PI*330*t)+if(lt(mod(t,1),0.05),0.5*sin(2*PI*1000*t),0)"
+	all := strings.TrimSuffix(strings.Repeat(one+"|", s.Channels), "|")
+	return fmt.Sprintf("aevalsrc=exprs='%s':s=%d", all, s.AudioRate)
+}
+
+func videoCodec(s Spec) []string {
+	gop := strconv.FormatInt(max(1, int64(s.GOP)*int64(s.Rate.Num)/int64(s.Rate.Den)/int64(time.Second)), 10)
+	open := 0
+	if s.OpenGOP {
+		open = 1
+	}
+	var args []string
+	switch s.Video {
+	case HEVC:
+		args = []string{"-c:v", "libx265", "-preset", "ultrafast", "-crf", "26", "-x265-params", fmt.Sprintf(
+			"log-level=error:pools=1:frame-threads=1:keyint=%s:min-keyint=%s:scenecut=0:bframes=%d:open-gop=%d",
+			gop, gop, s.BFrames, open)}
+		if s.boxes() {
+			args = append(args, "-tag:v", "hvc1")
+		}
+	case H264:
+		params := fmt.Sprintf("keyint=%s:min-keyint=%s:scenecut=0:bframes=%d:open-gop=%d", gop, gop, s.BFrames, open)
+		if s.Interlaced {
+			params += ":tff=1"
+		}
+		args = []string{"-c:v", "libx264", "-preset", "ultrafast", "-crf", "26", "-x264-params", params}
+	case VP9:
+		args = []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "300k", "-g", gop}
+	case ProRes:
+		args = []string{"-c:v", "prores_ks", "-profile:v", "0"}
+	case None, MPEG4, MPEG2, MJPEG, AAC, MP3, Opus, AC3, PCM:
+		args = []string{"-c:v", string(s.Video), "-q:v", "3", "-g", gop}
+	}
+	if s.Interlaced {
+		args = append(args, "-flags", "+ildct+ilme")
+	}
+	if s.VariableRate {
+		args = append(args, "-fps_mode", "passthrough", "-enc_time_base", "1:90000")
+		if s.boxes() {
+			args = append(args, "-video_track_timescale", "90000")
+		}
+	}
+	return args
+}
+
+func audioCodec(s Spec) []string {
+	switch s.Audio {
+	case MP3:
+		return []string{"-c:a", "libmp3lame"}
+	case Opus:
+		return []string{"-c:a", "libopus"}
+	case PCM:
+		return []string{"-c:a", "pcm_s16le"}
+	case None, H264, HEVC, MPEG4, MPEG2, VP9, ProRes, MJPEG, AAC, AC3:
+	}
+	return []string{"-c:a", string(s.Audio), "-b:a", "96k"}
+}
+
+func muxer(s Spec) []string {
+	var args, flags []string
+	switch s.Container {
+	case MP4:
+		args = []string{"-f", "mp4"}
+	case FastStart:
+		args, flags = []string{"-f", "mp4"}, []string{"+faststart"}
+	case Fragmented:
+		args, flags = []string{"-f", "mp4"}, []string{"+frag_keyframe+empty_moov+default_base_moof"}
+	case MOV:
+		args = []string{"-f", "mov"}
+	case MKV:
+		args = []string{"-f", "matroska"}
+	case TS:
+		args = []string{"-f", "mpegts"}
+	case WebM, FLV, AVI:
+		args = []string{"-f", string(s.Container)}
+	}
+	if !s.boxes() {
+		return args
+	}
+	if len(flags) > 0 {
+		args = append(args, "-movflags", flags[0])
+	}
+	if s.DataTracks {
+		args = append(args, "-write_tmcd", "1")
+	}
+	if s.NoEditList {
+		args = append(args, "-use_editlist", "0")
+	}
+	return args
+}
