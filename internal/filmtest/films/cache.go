@@ -23,11 +23,11 @@ const recipeVersion = 1
 
 // Get returns the path of a film like that, making it if this machine does not have it yet. The file belongs to the
 // cache: it must not be changed. A test on a machine without ffmpeg fails.
-func Get(t testing.TB, s Spec) string {
-	t.Helper()
-	path, err := Make(t.Context(), s)
+func Get(tb testing.TB, s Spec) string {
+	tb.Helper()
+	path, err := Make(tb.Context(), s)
 	if err != nil {
-		t.Fatalf("make test film %+v: %v", s, err)
+		tb.Fatalf("make test film %+v: %v", s, err)
 	}
 	return path
 }
@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 // ffmpegVersion is the first line of `ffmpeg -version`: encoders change with it.
-var ffmpegVersion = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // asked once per process
+var ffmpegVersion = sync.OnceValues(func() (string, error) {
 	out, err := exec.CommandContext(context.Background(), "ffmpeg", "-version").Output()
 	if err != nil {
 		return "", fmt.Errorf("test films need ffmpeg (apt-get install ffmpeg): %w", err)

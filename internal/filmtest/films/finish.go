@@ -74,7 +74,7 @@ func boxes(b []byte, visit func(kind string, payload []byte)) error {
 // rotate writes the display matrix into the header of the track with pictures: the one with a width
 // (ISO/IEC 14496-12, 8.3.2).
 func rotate(b []byte, s Spec) error {
-	w, h := uint32(s.Width), uint32(s.Height) //nolint:gosec // small, checked
+	w, h := uint32(s.Width), uint32(s.Height)
 	if s.Rotation != 180 {
 		w, h = h, w // as coded
 	}
@@ -84,11 +84,11 @@ func rotate(b []byte, s Spec) error {
 	m[8] = 1 << 30
 	switch s.Rotation {
 	case 90:
-		m[1], m[3], m[6] = one, uint32(minus), h<<16 //nolint:gosec // two's complement is meant
+		m[1], m[3], m[6] = one, uint32(minus), h<<16
 	case 180:
-		m[0], m[4], m[6], m[7] = uint32(minus), uint32(minus), w<<16, h<<16 //nolint:gosec // as above
+		m[0], m[4], m[6], m[7] = uint32(minus), uint32(minus), w<<16, h<<16
 	case 270:
-		m[1], m[3], m[7] = uint32(minus), one, w<<16 //nolint:gosec // as above
+		m[1], m[3], m[7] = uint32(minus), one, w<<16
 	}
 	turned := 0
 	err := boxes(b, func(kind string, p []byte) {

@@ -10,20 +10,20 @@ import (
 // Counters decodes the file (any that ffmpeg reads, playlists included) and returns the number on each displayed
 // frame, in order of display. Width is that of the displayed picture. A frame without a counter fails
 // the test.
-func Counters(t testing.TB, path string, width int) []int {
-	t.Helper()
+func Counters(tb testing.TB, path string, width int) []int {
+	tb.Helper()
 	row := CounterHeight(width)
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", "0:v:0",
+	cmd := exec.CommandContext(tb.Context(), "ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", "0:v:0",
 		"-vf", fmt.Sprintf("crop=%d:%d:0:0", width, row), "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-")
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	raw, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("decode %s: %v: %s", path, err, said.String())
+		tb.Fatalf("decode %s: %v: %s", path, err, said.String())
 	}
 	numbers, err := counters(raw, width, row)
 	if err != nil {
-		t.Fatalf("read counters of %s: %v", path, err)
+		tb.Fatalf("read counters of %s: %v", path, err)
 	}
 	return numbers
 }

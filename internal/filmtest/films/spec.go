@@ -47,7 +47,7 @@ const (
 type Rate struct{ Num, Den int }
 
 // NTSC is the rate of films brought to 60 Hz: 23.976 frames per second.
-var NTSC = Rate{24000, 1001} //nolint:gochecknoglobals // a constant that Go cannot spell as one
+var NTSC = Rate{24000, 1001}
 
 // Spec says what a film is like. The zero Spec is a standard film: two seconds of 320x180 at 30 frames per second,
 // H.264 without B-frames in closed groups of one second, AAC 48 kHz stereo, in an MP4 with its moov last.
