@@ -145,18 +145,30 @@ type Asset struct {
 	Master      Master
 }
 
-// clone returns a copy that shares nothing that a transition changes.
+// clone returns a copy that shares no memory with a: what a transition returns, and each snapshot it takes, can be
+// kept and changed by whoever gets it.
 func (a Asset) clone() Asset {
 	a.Inputs = slices.Clone(a.Inputs)
 	a.Tracks = slices.Clone(a.Tracks)
 	a.Playbacks = slices.Clone(a.Playbacks)
 	a.NonStandard = maps.Clone(a.NonStandard)
 	a.Settings.Policies = slices.Clone(a.Settings.Policies)
+	if a.Failure != nil {
+		a.Failure = new(a.Failure.clone())
+	}
+	if a.Media != nil {
+		a.Media = new(a.Media.clone())
+	}
 	if a.Master.Grant != nil {
-		g := *a.Master.Grant
-		a.Master.Grant = &g
+		a.Master.Grant = new(*a.Master.Grant)
 	}
 	return a
+}
+
+func (f Failure) clone() Failure {
+	f.Messages = slices.Clone(f.Messages)
+	f.Reasons = maps.Clone(f.Reasons)
+	return f
 }
 
 // NewAsset is a request for an asset, with everything that the catalog must draw or know for it.
@@ -210,8 +222,7 @@ func (a Asset) Ready(f Found, now time.Time) (Asset, Change, error) {
 	a = a.clone()
 	a.Status = AssetReady
 	a.Progress = Progress{State: ProgressCompleted, Percent: 100}
-	media := f.Media
-	a.Media = &media
+	a.Media = new(f.Media.clone())
 	a.Tracks = slices.Clone(f.Tracks)
 	access := a.Master.Access
 	a.Master = f.Master
@@ -232,14 +243,24 @@ func (a Asset) Detected(r Reasons, now time.Time) (Asset, Change, error) {
 	if a.Status != AssetPreparing {
 		return a, Change{}, &Error{Code: CodeConflict, Fault: FaultOurs, Message: "Asset is not preparing"}
 	}
+	a = a.clone()
 	if len(r) == 0 || len(a.NonStandard) > 0 {
 		return a, Change{}, nil
 	}
-	a = a.clone()
 	a.NonStandard = maps.Clone(r)
 	var c Change
 	c.assetEvent(EventAssetNonStandard, a, now)
 	return a, c, nil
+}
+
+// Advance notes how far the preparation has come. Only a preparing asset takes it; it is no event.
+func (a Asset) Advance(p Progress) (Asset, Change, error) {
+	if a.Status != AssetPreparing {
+		return a, Change{}, &Error{Code: CodeConflict, Fault: FaultOurs, Message: "Asset is not preparing"}
+	}
+	a = a.clone()
+	a.Progress = p
+	return a, Change{}, nil
 }
 
 // Fail ends the preparation without success. Only a preparing asset fails; master access that was asked for at
@@ -251,7 +272,7 @@ func (a Asset) Fail(f Failure, now time.Time) (Asset, Change, error) {
 	a = a.clone()
 	a.Status = AssetErrored
 	a.Progress = Progress{State: ProgressErrored, Percent: -1}
-	a.Failure = &Failure{Type: f.Type, Messages: slices.Clone(f.Messages), Reasons: maps.Clone(f.Reasons)}
+	a.Failure = new(f.clone())
 	if len(f.Reasons) > 0 {
 		a.NonStandard = maps.Clone(f.Reasons)
 	}
@@ -290,7 +311,8 @@ func (a Asset) Patch(p AssetPatch, now time.Time) (Asset, Change) {
 	return a, c
 }
 
-// Delete ends the asset, in any state: its grants die with it and its bytes are purged after the row is gone.
+// Delete ends the asset, in any state: its grants die with it, those in their hour of grace too, and its bytes are
+// purged after the row is gone.
 func (a Asset) Delete(now time.Time) Change {
 	a = a.clone()
 	var c Change

@@ -60,12 +60,15 @@ type Change struct {
 	Jobs   []Job
 	// Granted are the periods of master access that begin.
 	Granted []Grant
-	// Revoked are the grants that end at once: their URLs die and their running transfers are cut.
-	Revoked []GrantID
+	// Revoke ends every grant of the asset at once, also one that is over and in its hour of grace: the URLs die and
+	// running transfers are cut.
+	Revoke bool
 }
 
+// assetEvent notes an event with the asset as it is shown at that time: without a grant that is over.
 func (c *Change) assetEvent(t EventType, a Asset, now time.Time) {
 	shot := a.clone()
+	shot.drop(now)
 	c.Events = append(c.Events, Event{
 		Type: t, Object: Object{Type: ObjectAsset, ID: string(a.ID)}, At: now, Snapshot: Snapshot{Asset: &shot},
 	})

@@ -21,8 +21,13 @@ type IngestAsset struct{ Asset AssetID }
 // Kind names the job.
 func (IngestAsset) Kind() string { return "ingest_asset" }
 
-// DeliverEvent makes the next attempt of one delivery.
-type DeliverEvent struct{ Delivery DeliveryID }
+// DeliverEvent makes one attempt of one delivery.
+type DeliverEvent struct {
+	Delivery DeliveryID
+	// Attempt counts from 1. A job whose attempt is recorded already (its worker died after the commit) has nothing
+	// to do; see [Delivery.Due].
+	Attempt int
+}
 
 // Kind names the job.
 func (DeliverEvent) Kind() string { return "deliver_event" }

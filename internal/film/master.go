@@ -99,9 +99,7 @@ func (g GrantState) MayGoOn(now time.Time) bool {
 // At returns the asset as it is to be shown at that time: a grant that is over is not shown, even while the job that
 // ends it has not run yet.
 func (a Asset) At(now time.Time) Asset {
-	if a.Master.Grant != nil && !now.Before(a.Master.Grant.ExpiresAt) {
-		a.Master.Access, a.Master.Status, a.Master.Grant = AccessNone, "", nil
-	}
+	a.drop(now)
 	return a
 }
 
@@ -122,10 +120,16 @@ func (a *Asset) grant(id GrantID, ttl time.Duration, now time.Time, c *Change) {
 }
 
 func (a *Asset) revoke(c *Change) {
-	if a.Master.Grant != nil {
-		c.Revoked = append(c.Revoked, a.Master.Grant.ID)
-	}
+	c.Revoke = true
 	a.Master.Access, a.Master.Status, a.Master.Grant = AccessNone, "", nil
+}
+
+// drop forgets a grant whose time is over and whose job has not run yet: the URL is over, running downloads keep their
+// hour of grace.
+func (a *Asset) drop(now time.Time) {
+	if a.Master.Grant != nil && !now.Before(a.Master.Grant.ExpiresAt) {
+		a.Master.Access, a.Master.Status, a.Master.Grant = AccessNone, "", nil
+	}
 }
 
 // EnableMaster gives temporary access to the master. The asset must be ready; access that is on already is refused
@@ -134,59 +138,59 @@ func (a Asset) EnableMaster(id GrantID, ttl time.Duration, now time.Time) (Asset
 	if a.Status != AssetReady {
 		return a, Change{}, NotReady("Asset is not ready")
 	}
-	var c Change
-	expired := a.Master.Grant != nil && !now.Before(a.Master.Grant.ExpiresAt)
-	if a.Master.Access == AccessTemporary && a.Master.Status != MasterErrored && !expired {
+	a = a.clone()
+	a.drop(now)
+	if a.Master.Access == AccessTemporary && a.Master.Status != MasterErrored {
 		return a, Change{}, Invalid("Download already exists")
 	}
-	a = a.clone()
-	if expired {
-		// Its job has not run yet; the URL is over, running downloads keep their hour of grace.
-		a.Master.Grant = nil
-	}
+	var c Change
 	a.grant(id, ttl, now, &c)
 	return a, c, nil
 }
 
-// DisableMaster takes access away: the URL dies and running downloads are cut. Without access it does nothing.
+// DisableMaster takes access away: the URL dies and running downloads are cut, those in their hour of grace too.
+// Where access is off, or over, already, that is all, and no event tells of it.
 func (a Asset) DisableMaster(now time.Time) (Asset, Change, error) {
 	if a.Status != AssetReady {
 		return a, Change{}, NotReady("Asset is not ready")
 	}
-	if a.Master.Access == AccessNone {
-		return a, Change{}, nil
-	}
 	a = a.clone()
+	a.drop(now)
 	var c Change
+	was := a.Master.Access
 	a.revoke(&c)
-	c.assetEvent(EventAssetMasterDeleted, a, now)
+	if was != AccessNone {
+		c.assetEvent(EventAssetMasterDeleted, a, now)
+	}
 	return a, c, nil
 }
 
 // ExpireMaster ends a grant whose time is over. A grant that is not the current one, or not over yet, is left alone.
 // No event is sent: Mux names `deleted` for the explicit PUT only (docs/mux-differences.md).
 func (a Asset) ExpireMaster(id GrantID, now time.Time) (Asset, Change) {
-	g := a.Master.Grant
-	if g == nil || g.ID != id || now.Before(g.ExpiresAt) {
-		return a, Change{}
-	}
 	a = a.clone()
-	a.Master.Access, a.Master.Status, a.Master.Grant = AccessNone, "", nil
+	if g := a.Master.Grant; g != nil && g.ID == id {
+		a.drop(now)
+	}
 	return a, Change{}
 }
 
-// DamageMaster notes that the master's bytes are missing or wrong: nobody gets them any more. Where access is on its
-// transfers are cut and it shows errored.
+// DamageMaster notes that the master's bytes are missing or wrong: nobody gets them any more. Its transfers are cut,
+// and where access is on it shows errored.
 func (a Asset) DamageMaster(why string, now time.Time) (Asset, Change) {
+	a = a.clone()
 	if a.Status != AssetReady || a.Master.Damage != "" {
 		return a, Change{}
 	}
-	a = a.clone()
+	a.drop(now)
 	a.Master.Damage = why
 	var c Change
-	if a.Master.Access == AccessTemporary {
-		a.revoke(&c)
+	access, status := a.Master.Access, a.Master.Status
+	a.revoke(&c)
+	if access == AccessTemporary {
 		a.Master.Access, a.Master.Status = AccessTemporary, MasterErrored
+	}
+	if access == AccessTemporary && status != MasterErrored {
 		c.assetEvent(EventAssetMasterErrored, a, now)
 	}
 	return a, c

@@ -22,6 +22,16 @@ type Media struct {
 	Audio     *AudioMedia `json:",omitempty"`
 }
 
+func (m Media) clone() Media {
+	if m.Video != nil {
+		m.Video = new(*m.Video)
+	}
+	if m.Audio != nil {
+		m.Audio = new(*m.Audio)
+	}
+	return m
+}
+
 // VideoMedia describes the film's pictures as a viewer sees them: Width and Height are after rotation.
 type VideoMedia struct {
 	Codec         string // ffprobe's name: h264, hevc, …
