@@ -27,7 +27,7 @@ type Artifact struct {
 func (a Artifact) Key() string {
 	name := a.Part + "/" + a.Kind + "-" + strconv.Itoa(a.Recipe)
 	if a.Parameters != "" {
-		name += "-" + spelled(a.Parameters)
+		name += spelled(a.Parameters)
 	}
 	return ArtifactPrefix(a.Film) + name
 }
@@ -41,11 +41,12 @@ func ArtifactPrefix(id FilmID) string {
 	return fan + "/" + string(id) + "/"
 }
 
-// spelled returns parameters as they stand in a key: themselves where they are short and plain, else their digest.
+// spelled returns parameters as they stand in a key: behind a dash where they are short and plain, else their digest
+// behind a dot.
 func spelled(parameters string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyz0123456789_="
+	const plain = "abcdefghijklmnopqrstuvwxyz0123456789_"
 	if len(parameters) <= 64 && strings.Trim(parameters, plain) == "" {
-		return parameters
+		return "-" + parameters
 	}
 	sum := sha256.Sum256([]byte(parameters))
 	return "." + hex.EncodeToString(sum[:16])

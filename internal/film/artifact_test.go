@@ -14,15 +14,16 @@ func TestArtifactKey(t *testing.T) {
 		t.Errorf("key %q, want %q", got, want)
 	}
 	seen := map[string]Artifact{}
-	plain := regexp.MustCompile(`^[A-Za-z0-9]{2}/[A-Za-z0-9]+/[a-z]+/[a-z0-9_=.-]+$`)
+	plain := regexp.MustCompile(`^[A-Za-z0-9]{2}/[A-Za-z0-9]+/[a-z]+/[a-z0-9_.-]+$`)
 	for _, change := range []func(*Artifact){
 		func(*Artifact) {},
 		func(a *Artifact) { a.Film = "abcDEF124" },
 		func(a *Artifact) { a.Part = "master" },
 		func(a *Artifact) { a.Kind = "still" },
 		func(a *Artifact) { a.Recipe = 4 },
+		func(a *Artifact) { a.Parameters = "w640" },
+		func(a *Artifact) { a.Parameters = "w641" },
 		func(a *Artifact) { a.Parameters = "w=640" },
-		func(a *Artifact) { a.Parameters = "w=641" },
 		func(a *Artifact) { a.Parameters = "../../w" },
 		func(a *Artifact) { a.Parameters = "W=640" },
 		func(a *Artifact) { a.Parameters = strings.Repeat("w", 300) },
