@@ -3,6 +3,7 @@ package outbound
 import (
 	"errors"
 	"net/netip"
+	"slices"
 
 	"code.dny.dev/ssrf"
 )
@@ -40,10 +41,8 @@ func (g *guard) check(addr netip.Addr) error {
 		return errNever
 	}
 	inner, wellKnown := embedded(addr)
-	for _, a := range inner {
-		if never(a) {
-			return errNever
-		}
+	if slices.ContainsFunc(inner, never) {
+		return errNever
 	}
 	for _, allowed := range g.policy.Allow {
 		if allowed.Contains(addr) {
