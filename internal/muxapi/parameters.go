@@ -1,0 +1,126 @@
+package muxapi
+
+import "slices"
+
+// Verdict says what becomes of a parameter or a route of Mux's API.
+type Verdict string
+
+// The verdicts.
+const (
+	// Built: it does what Mux documents.
+	Built Verdict = "built"
+	// Shown: it is checked, stored and shown, and has no further effect yet.
+	Shown Verdict = "shown"
+	// Ignored: it is accepted without effect, as the reference says that Mux does or as is harmless.
+	Ignored Verdict = "ignored"
+	// Refused: asking for it is answered with a 400 that names it; a value that asks for nothing is accepted.
+	Refused Verdict = "refused"
+)
+
+// Parameter is one field of a request body.
+type Parameter struct {
+	// Name is its path: "meta.title", "inputs[].url".
+	Name string
+	// Type is what the OpenAPI document says about it: one of string, number, integer, boolean, object, array, or
+	// several with | between them.
+	Type string
+	// Enum are the values that are taken.
+	Enum     []string
+	Required bool
+	Verdict  Verdict
+	// Neutral is a word that asks for nothing, beside null, false, zero and the empty value.
+	Neutral string
+	// Note says what it does, or of what kind the thing is that is not built. Refusals end with it.
+	Note string
+}
+
+// Body is a request body with the table of its parameters.
+type Body struct {
+	Schema     string // its name in the OpenAPI document
+	Method     string
+	Path       string
+	Parameters []Parameter
+}
+
+// Bodies lists the request bodies of the routes that are built, with every parameter that Mux documents for them.
+func Bodies() []Body {
+	return []Body{
+		{"CreateAssetRequest", "POST", "/video/v1/assets", createParameters()},
+		{"UpdateAssetRequest", "PATCH", "/video/v1/assets/{ASSET_ID}", patchParameters()},
+		{"UpdateMasterAccessRequest", "PUT", "/video/v1/assets/{ASSET_ID}/master-access", []Parameter{
+			{Name: "master_access", Type: "string", Enum: []string{"temporary", "none"}, Required: true, Verdict: Built, Note: "turns access to the master on or off"},
+		}},
+		{"CreatePlaybackIDRequest", "POST", "/video/v1/assets/{ASSET_ID}/playback-ids", playbackParameters()},
+		{"CreateWebhookRequest", "POST", "/system/v1/webhooks", []Parameter{
+			{Name: "address", Type: "string", Required: true, Verdict: Built, Note: "http or https URL, unique in the environment"},
+		}},
+		{"UpdateWebhookRequest", "PATCH", "/system/v1/webhooks/{WEBHOOK_ID}", []Parameter{
+			{Name: "address", Type: "string", Verdict: Built, Note: "http or https URL, unique in the environment"},
+			{Name: "enabled", Type: "boolean", Verdict: Built, Note: "whether events are sent; at least one of the two must be given"},
+		}},
+	}
+}
+
+func createParameters() []Parameter {
+	policies := []string{"public", "signed"}
+	return slices.Concat([]Parameter{
+		{Name: "inputs", Type: "string|object|array", Verdict: Built, Note: "required: one input, as a URL, an object with a url, or an array of one of these"},
+		{Name: "input", Type: "string|object|array", Verdict: Built, Note: "old name of inputs"},
+		{Name: "playback_policies", Type: "string|array", Enum: policies, Verdict: Built, Note: "public or signed; playback through a signed id answers 403 until signed playback is built; drm is refused"},
+		{Name: "playback_policy", Type: "string|array", Enum: policies, Verdict: Built, Note: "old name of playback_policies"},
+		{Name: "advanced_playback_policies", Type: "array", Verdict: Built, Note: "playback policies as objects, after the plain ones"},
+		{Name: "advanced_playback_policies[].policy", Type: "string", Enum: policies, Required: true, Verdict: Built, Note: "as in playback_policies"},
+		{Name: "advanced_playback_policies[].drm_configuration_id", Type: "string", Verdict: Refused, Note: "DRM"},
+		{Name: "video_quality", Type: "string", Enum: []string{"basic", "plus", "premium"}, Verdict: Shown, Note: "plus unless given; chooses nothing yet, because nothing is re-encoded yet"},
+		{Name: "encoding_tier", Type: "string", Enum: []string{"baseline", "smart", "premium"}, Verdict: Shown, Note: "old mirror of video_quality; a 400 when both are given and disagree"},
+		{Name: "max_resolution_tier", Type: "string", Enum: []string{"1080p", "1440p", "2160p"}, Verdict: Built, Note: "1080p unless given; a larger film counts as non-standard input. 720p is refused: Mux's own clients cannot read it back"},
+		{Name: "master_access", Type: "string", Enum: []string{"none", "temporary"}, Verdict: Built, Note: "temporary gives access as soon as the asset is ready"},
+		{Name: "meta", Type: "object", Verdict: Built, Note: "descriptive metadata"},
+		{Name: "meta.title", Type: "string", Verdict: Built, Note: "at most 512 code points"},
+		{Name: "meta.creator_id", Type: "string", Verdict: Built, Note: "at most 128 code points"},
+		{Name: "meta.external_id", Type: "string", Verdict: Built, Note: "at most 128 code points"},
+		{Name: "passthrough", Type: "string", Verdict: Built, Note: "at most 255 characters"},
+		{Name: "static_renditions", Type: "array", Verdict: Refused, Note: "MP4 and M4A renditions"},
+		{Name: "mp4_support", Type: "string", Enum: []string{"none"}, Verdict: Refused, Neutral: "none", Note: "MP4 and M4A renditions"},
+		{Name: "normalize_audio", Type: "boolean", Verdict: Refused, Note: "loudness normalization"},
+		{Name: "copy_overlays", Type: "boolean", Verdict: Ignored, Note: "means something for clips only, and these are refused"},
+		{Name: "test", Type: "boolean", Verdict: Refused, Note: "test assets; nothing costs anything here"},
+		{Name: "per_title_encode", Type: "boolean", Verdict: Ignored, Note: "has no effect with Mux either"},
+		{Name: "generate_shots", Type: "boolean", Verdict: Refused, Note: "shot detection"},
+		{Name: "directives", Type: "array", Verdict: Ignored, Note: "AI jobs, which are no part of filmcan"},
+	}, inputParameters())
+}
+
+func inputParameters() []Parameter {
+	return []Parameter{
+		{Name: "inputs[].url", Type: "string", Required: true, Verdict: Built, Note: "http or https URL of the film, kept byte for byte; clips (mux://assets/…) are refused"},
+		{Name: "inputs[].type", Type: "string", Enum: []string{"video", "audio"}, Verdict: Ignored, Note: "the film itself says what it holds; text is refused"},
+		{Name: "inputs[].text_type", Type: "string", Verdict: Refused, Note: "text tracks"},
+		{Name: "inputs[].language_code", Type: "string", Verdict: Refused, Note: "languages of tracks"},
+		{Name: "inputs[].name", Type: "string", Verdict: Refused, Note: "names of tracks"},
+		{Name: "inputs[].closed_captions", Type: "boolean", Verdict: Refused, Note: "text tracks"},
+		{Name: "inputs[].passthrough", Type: "string", Verdict: Refused, Note: "text tracks"},
+		{Name: "inputs[].start_time", Type: "number", Verdict: Refused, Note: "clips"},
+		{Name: "inputs[].end_time", Type: "number", Verdict: Refused, Note: "clips"},
+		{Name: "inputs[].generated_subtitles", Type: "array", Verdict: Refused, Note: "generated subtitles"},
+		{Name: "inputs[].overlay_settings", Type: "object", Verdict: Refused, Note: "watermarks"},
+	}
+}
+
+func patchParameters() []Parameter {
+	return []Parameter{
+		{Name: "passthrough", Type: "string", Verdict: Built, Note: "at most 255 characters; null or the empty string clears it"},
+		{Name: "meta", Type: "object", Verdict: Built, Note: "each field by itself; null clears all, an empty object changes nothing"},
+		{Name: "meta.title", Type: "string", Verdict: Built, Note: "at most 512 code points; null or the empty string clears it"},
+		{Name: "meta.creator_id", Type: "string", Verdict: Built, Note: "at most 128 code points; null or the empty string clears it"},
+		{Name: "meta.external_id", Type: "string", Verdict: Built, Note: "at most 128 code points; null or the empty string clears it"},
+		{Name: "thumbnail_time", Type: "number", Verdict: Refused, Note: "thumbnails"},
+	}
+}
+
+func playbackParameters() []Parameter {
+	return []Parameter{
+		{Name: "policy", Type: "string", Enum: []string{"public", "signed"}, Verdict: Built, Note: "public unless given; drm is refused"},
+		{Name: "drm_configuration_id", Type: "string", Verdict: Refused, Note: "DRM"},
+	}
+}
