@@ -1,0 +1,202 @@
+package rig
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startTimeout is how long the program may take until it says where it listens.
+const startTimeout = 60 * time.Second
+
+// Options says how a process is started.
+type Options struct {
+	Binary string
+	// Data is its data folder.
+	Data string
+	// Serve starts `filmcan serve` in place of `filmcan dev`.
+	Serve bool
+	Args  []string
+	Env   []string
+}
+
+// Process is a running server.
+type Process struct {
+	cmd   *exec.Cmd
+	base  string
+	tls   string
+	log   *lockedBuffer
+	ended chan struct{}
+	err   error
+	data  string
+}
+
+// Start starts the program and waits until it says where it listens. It is killed at the end of the test at the
+// latest.
+func Start(t testing.TB, o Options) *Process {
+	t.Helper()
+	p, err := TryStart(t, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TryStart is Start for programs that may refuse to.
+func TryStart(t testing.TB, o Options) (*Process, error) {
+	t.Helper()
+	command := "dev"
+	if o.Serve {
+		command = "serve"
+	}
+	args := append([]string{command, "--data", o.Data, "--listen", "127.0.0.1:0"}, o.Args...)
+	p := &Process{cmd: exec.Command(o.Binary, args...), log: &lockedBuffer{}, ended: make(chan struct{}), data: o.Data}
+	p.cmd.Env = append(os.Environ(), o.Env...)
+	p.cmd.Stderr = p.log
+	out, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Stdout = w
+	err = p.cmd.Start()
+	_ = w.Close()
+	if err != nil {
+		return nil, err
+	}
+	said := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() { p.listen(out, said) })
+	go func() {
+		p.err = p.cmd.Wait()
+		reader.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", command, p.Log())
+		}
+	})
+	select {
+	case <-said:
+		return p, nil
+	case <-p.ended:
+		return nil, errors.New("the program ended at its start:\n" + p.Log())
+	case <-time.After(startTimeout):
+		p.Kill()
+		return nil, errors.New("the program did not say where it listens:\n" + p.Log())
+	}
+}
+
+// listen reads what the program says and keeps it; said is closed when the addresses are known.
+func (p *Process) listen(out io.ReadCloser, said chan struct{}) {
+	defer out.Close()
+	var once sync.Once
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		line := lines.Text()
+		_, _ = p.log.Write([]byte(line + "\n"))
+		words := strings.Fields(line)
+		for _, w := range words {
+			switch {
+			case strings.HasPrefix(w, "https://") && strings.Contains(line, "TLS"):
+				p.tls = w
+			case strings.HasPrefix(w, "http://") && p.base == "":
+				p.base = w
+			}
+		}
+		// The last line of dev's greeting, and the only one of serve's.
+		if strings.Contains(line, "credentials") || strings.HasPrefix(line, "filmcan serve:") {
+			once.Do(func() { close(said) })
+		}
+	}
+}
+
+// Base is the URL under which the process answers.
+func (p *Process) Base() string { return p.base }
+
+// TLS is the https URL of `dev --tls`.
+func (p *Process) TLS() string { return p.tls }
+
+// PID is the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Log is what the process has said so far, on both streams.
+func (p *Process) Log() string { return p.log.String() }
+
+// Kill ends the process with SIGKILL and waits for its end.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// Signal sends a signal.
+func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
+
+// Ended is closed when the process has ended.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// Stop asks the process to drain and returns how it ended.
+func (p *Process) Stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	<-p.ended
+	return p.err
+}
+
+// Env reads mux.env of `filmcan dev`.
+func (p *Process) Env(t testing.TB) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(p.data, "mux.env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "export ")), "="); ok {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// Run runs another command of the program to its end and returns what it printed and its exit code.
+func Run(t testing.TB, binary string, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Env = append(os.Environ(), env...)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err := cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return out.String(), errOut.String(), exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", strings.Join(args, " "), err)
+	}
+	return out.String(), errOut.String(), 0
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
