@@ -11,7 +11,7 @@ import (
 
 const (
 	txAttempts = 8
-	txPatience = 10 * time.Second // no new attempt after this long
+	txPatience = 30 * time.Second // no new attempt after this long: each may have waited for SQLite's five seconds
 	txPauseMin = 2 * time.Millisecond
 	txPauseMax = 200 * time.Millisecond
 )
