@@ -1,0 +1,46 @@
+package ffmpeg
+
+import "strconv"
+
+// input names the file and its demuxer, and forbids everything else: other demuxers inside it, other protocols. The
+// `file:` in front keeps a name that looks like an option or a protocol from being one.
+func input(path, demuxer string) []string {
+	return []string{
+		"-protocol_whitelist", "file,pipe", "-format_whitelist", demuxer,
+		"-probesize", "33554432", "-analyzeduration", "30000000", "-f", demuxer, "-i", "file:" + path,
+	}
+}
+
+func probeArgs(path, demuxer string) []string {
+	args := []string{"-hide_banner", "-v", "error"}
+	args = append(args, input(path, demuxer)...)
+	return append(args, "-print_format", "json=compact=1", "-show_entries",
+		"format=format_name,duration:"+
+			"stream=index,codec_type,codec_name,profile,width,height,pix_fmt,field_order,sample_aspect_ratio,avg_frame_rate,r_frame_rate,"+
+			"duration,sample_rate,channels,bits_per_sample:stream_disposition=default,attached_pic:stream_side_data=rotation")
+}
+
+// remuxArgs copies the streams into an MP4 with nothing else in it: no metadata, no chapters, no version of the muxer,
+// so that the same input gives the same bytes.
+func remuxArgs(in, demuxer, out string, streams []Stream) []string {
+	args := []string{"-nostdin", "-hide_banner", "-v", "warning", "-nostats", "-y"}
+	args = append(args, input(in, demuxer)...)
+	for _, s := range streams {
+		args = append(args, "-map", "0:"+strconv.Itoa(s.Index))
+	}
+	args = append(args, "-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1")
+	for i, s := range streams {
+		at := strconv.Itoa(i)
+		switch s.Codec {
+		case "hevc":
+			// Parameter sets in the sample entry, as Apple's players want it.
+			args = append(args, "-tag:"+at, "hvc1")
+		case "aac":
+			if demuxer == "mpegts" || demuxer == "aac" {
+				// These carry a header before each frame; MP4 has it once.
+				args = append(args, "-bsf:"+at, "aac_adtstoasc")
+			}
+		}
+	}
+	return append(args, "-fflags", "+bitexact", "-f", "mp4", "file:"+out)
+}

@@ -1,0 +1,44 @@
+package ffmpeg
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestArgs(t *testing.T) {
+	t.Parallel()
+	h264 := Stream{Index: 0, Kind: Video, Codec: "h264"}
+	hevc := Stream{Index: 2, Kind: Video, Codec: "hevc"}
+	aac := Stream{Index: 1, Kind: Audio, Codec: "aac"}
+	for name, args := range map[string][]string{
+		"probe-matroska":  probeArgs("/work/a film.mkv", "matroska"),
+		"probe-odd-name":  probeArgs("/work/-i http:x|concat.mkv", "matroska"),
+		"remux-matroska":  remuxArgs("/in/source", "matroska", "/out/master.mp4", []Stream{h264, aac}),
+		"remux-mpegts":    remuxArgs("/in/source", "mpegts", "/out/master.mp4", []Stream{hevc, aac}),
+		"remux-sound":     remuxArgs("/in/source", "flv", "/out/master.mp4", []Stream{aac}),
+		"remux-two-sound": remuxArgs("/in/source", "matroska", "/out/master.mp4", []Stream{h264, aac, {Index: 4, Kind: Audio, Codec: "aac"}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden := filepath.Join("testdata", name+".golden")
+			got := strings.Join(args, "\n") + "\n"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}

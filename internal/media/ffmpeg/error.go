@@ -1,0 +1,43 @@
+package ffmpeg
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Limit names what a process ran out of.
+type Limit string
+
+// The limits.
+const (
+	LimitWall   Limit = "wall time"
+	LimitCPU    Limit = "CPU time"
+	LimitOutput Limit = "output size"
+)
+
+// Error is a process that did not do its work. It says nothing for customers: what ffmpeg prints names paths of ours.
+type Error struct {
+	Program string // "ffmpeg" or "ffprobe"
+	// Limit is set where a limit ended it.
+	Limit Limit
+	// Lines are the last ones that it printed.
+	Lines []string
+	Cause error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Program)
+	if e.Limit != "" {
+		fmt.Fprintf(&b, " reached its limit of %s", e.Limit)
+	}
+	if e.Cause != nil {
+		fmt.Fprintf(&b, ": %v", e.Cause)
+	}
+	if len(e.Lines) > 0 {
+		fmt.Fprintf(&b, ": %s", strings.Join(e.Lines, " / "))
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Cause }

@@ -1,0 +1,149 @@
+package ffmpeg
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// job is one process to run.
+type job struct {
+	program, name string
+	args          []string
+	limits        Limits
+	// output is the file that it writes, watched for its size; empty where there is none.
+	output  string
+	stdout  io.Writer // nil: nowhere
+	started *atomic.Int64
+}
+
+var (
+	errTooMuch = errors.New("it printed more than anyone wants to read")
+	errWall    = errors.New("it took too long")
+	errOutput  = errors.New("it wrote too much")
+)
+
+// watchEvery is how often the output's size is looked at. On Linux the kernel holds the limit too, at once.
+const watchEvery = 500 * time.Millisecond
+
+// run starts the process, waits for its end and leaves nothing of it behind: when the context ends, or a limit is
+// reached, its whole group is killed. The error is an [*Error], or the cause of the context's end.
+func (r *Runner) run(ctx context.Context, j job) error {
+	program, err := find(j.program)
+	if err != nil {
+		return &Error{Program: j.name, Cause: err}
+	}
+	limited, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	wall := time.AfterFunc(j.limits.Wall, func() { stop(errWall) })
+	defer wall.Stop()
+
+	var stderr tail
+	cmd := exec.CommandContext(limited, program, j.args...) // #nosec G204 -- arguments are ours; see args.go
+	cmd.Dir = "/"
+	if j.output != "" {
+		cmd.Dir = filepath.Dir(j.output)
+	}
+	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/bin:/bin", "AV_LOG_FORCE_NOCOLOR=1"}
+	cmd.Stdout, cmd.Stderr = j.stdout, &stderr
+	cmd.SysProcAttr = attributes()
+	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
+	// What still holds the pipes after the end gets this long.
+	cmd.WaitDelay = 5 * time.Second
+
+	var watch sync.WaitGroup
+	err = lockedToThread(func() error {
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		j.started.Add(1)
+		if err := limit(cmd.Process.Pid, j.limits); err != nil {
+			_ = killGroup(cmd.Process.Pid) // a process without limits must not go on
+			return errors.Join(err, cmd.Wait())
+		}
+		if j.output != "" {
+			watch.Go(func() { watchOutput(limited, j.output, j.limits.Output, func() { stop(errOutput) }) })
+		}
+		reapGroup(cmd.Process.Pid)
+		return cmd.Wait()
+	})
+	cause := context.Cause(limited)
+	stop(nil)
+	watch.Wait()
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	e := &Error{Program: j.name, Lines: stderr.lines(), Cause: err}
+	switch {
+	case errors.Is(cause, errWall):
+		e.Limit = LimitWall
+	case errors.Is(cause, errOutput):
+		e.Limit = LimitOutput
+	default:
+		e.Limit = limitOf(err)
+	}
+	return e
+}
+
+// lockedToThread keeps f's goroutine on its thread, which outlives f: the kernel takes the end of the thread that
+// started a child for the parent's death (PR_SET_PDEATHSIG).
+func lockedToThread(f func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return f()
+}
+
+// limitOf tells by which signal the kernel enforced a limit.
+func limitOf(err error) Limit {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return ""
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return ""
+	}
+	switch status.Signal() {
+	case syscall.SIGXCPU:
+		return LimitCPU
+	case syscall.SIGXFSZ:
+		return LimitOutput
+	}
+	return ""
+}
+
+// watchOutput calls stop when the file has grown beyond its limit. It returns when the context ends.
+func watchOutput(ctx context.Context, path string, limit int64, stop func()) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if info, err := os.Lstat(path); err == nil && info.Size() > limit {
+				stop()
+				return
+			}
+		}
+	}
+}
+
+// killGroup ends the process and all that it started. A group that is gone already is fine.
+func killGroup(pid int) error {
+	if err := syscall.Kill(-pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	return nil
+}

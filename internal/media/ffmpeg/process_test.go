@@ -1,0 +1,210 @@
+package ffmpeg
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// script returns a runner that has the named script in ffmpeg's and ffprobe's place.
+func script(name string, change func(*Limits)) *Runner {
+	cfg := Default()
+	cfg.FFmpeg = filepath.Join("testdata", name)
+	cfg.FFprobe = cfg.FFmpeg
+	if change != nil {
+		change(&cfg.Probe)
+		change(&cfg.Remux)
+	}
+	return New(cfg)
+}
+
+func wantError(t *testing.T, err error, want Limit) *Error {
+	t.Helper()
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Limit != want {
+		t.Fatalf("got %v, want the limit %q", err, want)
+	}
+	return e
+}
+
+func TestFence(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("these limits need Linux")
+	}
+	dir := t.TempDir()
+	err := script("limits.sh", func(l *Limits) { l.Memory, l.CPU = 1<<30, 7*time.Second }).
+		Remux(t.Context(), "in", "matroska", filepath.Join(dir, "out.mp4"), nil, 1<<20)
+	e := wantError(t, err, "")
+	got := strings.Join(e.Lines, "\n")
+	for _, want := range []string{
+		"memory 1048576 cpu 7 files 64 core 0",
+		"env AV_LOG_FORCE_NOCOLOR=1 LC_ALL=C PATH=/usr/bin:/bin ",
+		"group 0 stdin 0 dir " + dir,
+	} {
+		if !strings.Contains(got, strings.TrimSpace(want)) {
+			t.Errorf("got\n%s\nwant %s", got, want)
+		}
+	}
+}
+
+// gone waits until there is no such process any more.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		if state, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err == nil && strings.Contains(string(state), ") Z ") {
+			return // dead; whoever adopted it has not looked yet
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d is still there", pid)
+		}
+		runtime.Gosched()
+	}
+}
+
+// readPID waits until the script has written a process number.
+func readPID(t *testing.T, path string) int {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for time.Now().Before(deadline) {
+		b, err := os.ReadFile(path)
+		if pid, convErr := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && convErr == nil && strings.HasSuffix(string(b), "\n") {
+			return pid
+		}
+		runtime.Gosched()
+	}
+	t.Fatal("the script wrote no process number")
+	return 0
+}
+
+func TestCancelKillsTheGroup(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "out")
+	why := errors.New("asset deleted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- script("family.sh", nil).Remux(ctx, "in", "matroska", out, nil, 1<<20) }()
+	pid := readPID(t, out)
+	cancel(why)
+	if err := <-done; !errors.Is(err, why) {
+		t.Errorf("got %v, want the cause", err)
+	}
+	gone(t, pid)
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "out")
+	if err := script("orphan.sh", nil).Remux(t.Context(), "in", "matroska", out, nil, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, readPID(t, out))
+}
+
+func TestWallTime(t *testing.T) {
+	t.Parallel()
+	_, err := script("spin.sh", func(l *Limits) { l.Wall = 50 * time.Millisecond }).Probe(t.Context(), "in", "matroska")
+	wantError(t, err, LimitWall)
+}
+
+func TestCPUTime(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("this limit needs Linux")
+	}
+	_, err := script("spin.sh", func(l *Limits) { l.CPU = time.Second }).Probe(t.Context(), "in", "matroska")
+	wantError(t, err, LimitCPU)
+}
+
+func TestOutputSize(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "out")
+	err := script("flood.sh", nil).Remux(t.Context(), "in", "matroska", out, nil, 1<<20)
+	wantError(t, err, LimitOutput)
+	if runtime.GOOS == "linux" {
+		if info, err := os.Stat(out); err != nil || info.Size() > 1<<20 {
+			t.Errorf("got %v, %v, want at most 1 MiB", info.Size(), err)
+		}
+	}
+}
+
+// TestWatchedOutputSize is the watch that other systems have alone.
+func TestWatchedOutputSize(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "out")
+	if err := os.WriteFile(path, make([]byte, 100), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	watchOutput(t.Context(), path, 99, func() { stopped = true })
+	if !stopped {
+		t.Error("not stopped")
+	}
+}
+
+func TestChatter(t *testing.T) {
+	t.Parallel()
+	_, err := script("chatter.sh", nil).Probe(t.Context(), "in", "matroska")
+	e := wantError(t, err, "")
+	if got := strings.Join(e.Lines, "|"); got != "first|second  [31mline" {
+		t.Errorf("last lines: got %q", got)
+	}
+}
+
+func TestTailIsBounded(t *testing.T) {
+	t.Parallel()
+	var tl tail
+	for range 1000 {
+		if n, err := tl.Write([]byte(strings.Repeat("x", 5000) + "\nlast \xff\n")); n != 5008 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if len(tl.buf) > tailBytes {
+		t.Errorf("kept %d bytes", len(tl.buf))
+	}
+	if lines := tl.lines(); len(lines) == 0 || lines[len(lines)-1] != "last ?" {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	v, err := New(Config{}).Version(t.Context())
+	if err != nil || v.Major < 5 || v.Text == "" {
+		t.Errorf("got %+v, %v", v, err)
+	}
+	if _, err := script("old.sh", nil).Version(t.Context()); err == nil || !strings.Contains(err.Error(), "5.1 or newer") {
+		t.Errorf("an old one: got %v", err)
+	}
+	if _, err := New(Config{FFprobe: "no-such-program"}).Version(t.Context()); err == nil || !strings.Contains(err.Error(), "apt-get install ffmpeg") {
+		t.Errorf("a missing one: got %v", err)
+	}
+}
+
+func TestParseVersion(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]Version{
+		"ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2025":   {5, 1, "5.1.9-0+deb12u1"},
+		"ffmpeg version n7.1 Copyright":                            {7, 1, "n7.1"},
+		"ffprobe version 8 Copyright":                              {8, 0, "8"},
+		"ffmpeg version N-109542-g1bf1ec8 Copyright":               {1 << 20, 0, "N-109542-g1bf1ec8"},
+		"ffmpeg version 6.0-full_build-www.gyan.dev Copyright (c)": {6, 0, "6.0-full_build-www.gyan.dev"},
+	} {
+		if got, err := parseVersion(line + "\nbuilt with gcc"); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", line, got, err)
+		}
+	}
+	for _, line := range []string{"", "ffmpeg", "bash: ffmpeg: not found", "ffmpeg version unknown x"} {
+		if _, err := parseVersion(line); err == nil {
+			t.Errorf("%q: taken", line)
+		}
+	}
+}
