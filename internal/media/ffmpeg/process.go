@@ -119,8 +119,9 @@ func limitOf(err error) Limit {
 		return LimitCPU
 	case syscall.SIGXFSZ:
 		return LimitOutput
+	default:
+		return ""
 	}
-	return ""
 }
 
 // watchOutput calls stop when the file has grown beyond its limit. It returns when the context ends.

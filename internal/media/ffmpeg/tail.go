@@ -27,7 +27,7 @@ func (t *tail) Write(p []byte) (int, error) {
 func (t *tail) lines() []string {
 	var out []string
 	for line := range bytes.Lines(t.buf) {
-		s := strings.TrimSpace(strings.ToValidUTF8(strings.Map(printable, string(line)), "?"))
+		s := strings.TrimSpace(strings.Map(printable, strings.ToValidUTF8(string(line), "?")))
 		if s != "" {
 			out = append(out, s)
 		}

@@ -228,9 +228,22 @@ func text(head []byte) Kind {
 		start string
 		kind  Kind
 	}{
-		{"#extm3u", HLS}, {"ffconcat version", Concat}, {"v=0\r\no=", SDP}, {"v=0\no=", SDP}, {"[playlist]", Playlist},
-		{"<mpd", DASH}, {"<smoothstreamingmedia", Playlist}, {"<smil", Playlist}, {"<asx", Playlist}, {"[reference]", Playlist},
-		{"webvtt", Subtitle}, {"[script info]", Subtitle}, {"1\n00:", Subtitle}, {"1\r\n00:", Subtitle}, {"<sami", Subtitle}, {"<tt ", Subtitle},
+		{"#extm3u", HLS},
+		{"ffconcat version", Concat},
+		{"v=0\r\no=", SDP},
+		{"v=0\no=", SDP},
+		{"[playlist]", Playlist},
+		{"<mpd", DASH},
+		{"<smoothstreamingmedia", Playlist},
+		{"<smil", Playlist},
+		{"<asx", Playlist},
+		{"[reference]", Playlist},
+		{"webvtt", Subtitle},
+		{"[script info]", Subtitle},
+		{"1\n00:", Subtitle},
+		{"1\r\n00:", Subtitle},
+		{"<sami", Subtitle},
+		{"<tt ", Subtitle},
 		{"#!", Program},
 	} {
 		if strings.HasPrefix(lower, m.start) {
@@ -256,8 +269,18 @@ func markup(lower string) Kind {
 		element string
 		kind    Kind
 	}{
-		{"<mpd", DASH}, {"<smoothstreamingmedia", Playlist}, {"<smil", Playlist}, {"<playlist", Playlist}, {"<tt ", Subtitle},
-		{"<!doctype html", HTML}, {"<html", HTML}, {"<head", HTML}, {"<body", HTML}, {"<script", HTML}, {"<title", HTML}, {"<svg", Image},
+		{"<mpd", DASH},
+		{"<smoothstreamingmedia", Playlist},
+		{"<smil", Playlist},
+		{"<playlist", Playlist},
+		{"<tt ", Subtitle},
+		{"<!doctype html", HTML},
+		{"<html", HTML},
+		{"<head", HTML},
+		{"<body", HTML},
+		{"<script", HTML},
+		{"<title", HTML},
+		{"<svg", Image},
 	} {
 		if strings.Contains(lower, m.element) {
 			return m.kind
