@@ -4,16 +4,20 @@ import "strconv"
 
 // input names the file and its demuxer, and forbids everything else: other demuxers inside it, other protocols. The
 // `file:` in front keeps a name that looks like an option or a protocol from being one.
-func input(path, demuxer string) []string {
+func input(in Input) []string {
+	url := "pipe:0"
+	if in.Path != "" {
+		url = "file:" + in.Path
+	}
 	return []string{
-		"-protocol_whitelist", "file,pipe", "-format_whitelist", demuxer,
-		"-probesize", "33554432", "-analyzeduration", "30000000", "-f", demuxer, "-i", "file:" + path,
+		"-protocol_whitelist", "file,pipe", "-format_whitelist", in.Demuxer,
+		"-probesize", "33554432", "-analyzeduration", "30000000", "-f", in.Demuxer, "-i", url,
 	}
 }
 
-func probeArgs(path, demuxer string) []string {
+func probeArgs(in Input) []string {
 	args := []string{"-hide_banner", "-v", "error"}
-	args = append(args, input(path, demuxer)...)
+	args = append(args, input(in)...)
 	return append(args, "-print_format", "json=compact=1", "-show_entries",
 		"format=format_name,duration:"+
 			"stream=index,codec_type,codec_name,profile,width,height,pix_fmt,field_order,sample_aspect_ratio,avg_frame_rate,r_frame_rate,"+
@@ -22,9 +26,9 @@ func probeArgs(path, demuxer string) []string {
 
 // remuxArgs copies the streams into an MP4 with nothing else in it: no metadata, no chapters, no version of the muxer,
 // so that the same input gives the same bytes.
-func remuxArgs(in, demuxer, out string, streams []Stream) []string {
-	args := []string{"-nostdin", "-hide_banner", "-v", "warning", "-nostats", "-y"}
-	args = append(args, input(in, demuxer)...)
+func remuxArgs(in Input, out string, streams []Stream) []string {
+	args := []string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin", "-y"}
+	args = append(args, input(in)...)
 	for _, s := range streams {
 		args = append(args, "-map", "0:"+strconv.Itoa(s.Index))
 	}
@@ -36,7 +40,7 @@ func remuxArgs(in, demuxer, out string, streams []Stream) []string {
 			// Parameter sets in the sample entry, as Apple's players want it.
 			args = append(args, "-tag:"+at, "hvc1")
 		case "aac":
-			if demuxer == "mpegts" || demuxer == "aac" {
+			if in.Demuxer == "mpegts" || in.Demuxer == "aac" {
 				// These carry a header before each frame; MP4 has it once.
 				args = append(args, "-bsf:"+at, "aac_adtstoasc")
 			}

@@ -16,12 +16,12 @@ func TestArgs(t *testing.T) {
 	hevc := Stream{Index: 2, Kind: Video, Codec: "hevc"}
 	aac := Stream{Index: 1, Kind: Audio, Codec: "aac"}
 	for name, args := range map[string][]string{
-		"probe-matroska":  probeArgs("/work/a film.mkv", "matroska"),
-		"probe-odd-name":  probeArgs("/work/-i http:x|concat.mkv", "matroska"),
-		"remux-matroska":  remuxArgs("/in/source", "matroska", "/out/master.mp4", []Stream{h264, aac}),
-		"remux-mpegts":    remuxArgs("/in/source", "mpegts", "/out/master.mp4", []Stream{hevc, aac}),
-		"remux-sound":     remuxArgs("/in/source", "flv", "/out/master.mp4", []Stream{aac}),
-		"remux-two-sound": remuxArgs("/in/source", "matroska", "/out/master.mp4", []Stream{h264, aac, {Index: 4, Kind: Audio, Codec: "aac"}}),
+		"probe-matroska":  probeArgs(Input{Path: "/in/a film.mkv", Demuxer: "matroska"}),
+		"probe-odd-name":  probeArgs(Input{Path: "/in/-i http:x|concat.mkv", Demuxer: "matroska"}),
+		"remux-matroska":  remuxArgs(Input{Path: "/in/source", Demuxer: "matroska"}, "/out/master.mp4", []Stream{h264, aac}),
+		"remux-mpegts":    remuxArgs(Input{Reader: os.Stdin, Demuxer: "mpegts"}, "/out/master.mp4", []Stream{hevc, aac}),
+		"remux-sound":     remuxArgs(Input{Path: "/in/source", Demuxer: "flv"}, "/out/master.mp4", []Stream{aac}),
+		"remux-two-sound": remuxArgs(Input{Path: "/in/source", Demuxer: "matroska"}, "/out/master.mp4", []Stream{h264, aac, {Index: 4, Kind: Audio, Codec: "aac"}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -23,7 +23,7 @@ func TestProbe(t *testing.T) {
 		{films.Spec{Container: films.FLV}, "flv", "flv", 0},
 		{films.Spec{Container: films.MOV, Rotation: 90, Width: 180, Height: 320}, "mov", "mov,mp4,m4a,3gp,3g2,mj2", -90},
 	} {
-		p, err := r.Probe(t.Context(), films.Get(t, tt.spec), tt.demuxer)
+		p, err := r.Probe(t.Context(), Input{Path: films.Get(t, tt.spec), Demuxer: tt.demuxer})
 		if err != nil {
 			t.Errorf("%s: %v", tt.spec.Container, err)
 			continue
@@ -62,7 +62,7 @@ func TestProbeKeepsToItsDemuxer(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, demuxer := range []string{"matroska", "mpegts", "mov", "flv"} {
-			p, err := New(Config{}).Probe(t.Context(), path, demuxer)
+			p, err := New(Config{}).Probe(t.Context(), Input{Path: path, Demuxer: demuxer})
 			if err == nil && len(p.Streams) > 0 {
 				t.Errorf("%s as %s: got %+v", name, demuxer, p)
 			}
@@ -82,7 +82,7 @@ func TestProbeOddNames(t *testing.T) {
 		if err := os.WriteFile(path, film, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p, err := New(Config{}).Probe(t.Context(), path, "matroska")
+		p, err := New(Config{}).Probe(t.Context(), Input{Path: path, Demuxer: "matroska"})
 		if err != nil || len(p.Streams) != 2 {
 			t.Errorf("%q: got %+v, %v", name, p, err)
 		}
@@ -95,7 +95,7 @@ func TestProbeGarbage(t *testing.T) {
 	if err := os.WriteFile(path, []byte("\x1a\x45\xdf\xa3 and no more"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := New(Config{}).Probe(t.Context(), path, "matroska")
+	_, err := New(Config{}).Probe(t.Context(), Input{Path: path, Demuxer: "matroska"})
 	if e, ok := errors.AsType[*Error](err); !ok || len(e.Lines) == 0 {
 		t.Errorf("got %v, want ffprobe's own words", err)
 	}
@@ -113,27 +113,32 @@ func TestRemux(t *testing.T) {
 		{films.Spec{Container: films.FLV}, "flv"},
 	} {
 		in, out := films.Get(t, tt.spec), filepath.Join(t.TempDir(), "out.mp4")
-		p, err := r.Probe(t.Context(), in, tt.demuxer)
+		p, err := r.Probe(t.Context(), Input{Path: in, Demuxer: tt.demuxer})
 		if err != nil {
 			t.Errorf("%s: %v", tt.spec.Container, err)
 			continue
 		}
-		if err := r.Remux(t.Context(), in, tt.demuxer, out, p.Streams, 1<<30); err != nil {
+		if err := r.Remux(t.Context(), Input{Path: in, Demuxer: tt.demuxer}, out, p.Streams, 1<<30); err != nil {
 			t.Errorf("%s: %v", tt.spec.Container, err)
 			continue
 		}
-		got, err := r.Probe(t.Context(), out, "mov")
+		got, err := r.Probe(t.Context(), Input{Path: out, Demuxer: "mov"})
 		if err != nil || len(got.Streams) != len(p.Streams) {
 			t.Errorf("%s: got %+v, %v", tt.spec.Container, got, err)
 		}
 		again := filepath.Join(t.TempDir(), "again.mp4")
-		if err := r.Remux(t.Context(), in, tt.demuxer, again, p.Streams, 1<<30); err != nil {
+		f, err := os.Open(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := r.Remux(t.Context(), Input{Reader: f, Demuxer: tt.demuxer}, again, p.Streams, 1<<30); err != nil {
 			t.Fatal(err)
 		}
 		a, _ := os.ReadFile(out)
 		b, _ := os.ReadFile(again)
 		if string(a) != string(b) {
-			t.Errorf("%s: the same film gave two different files", tt.spec.Container)
+			t.Errorf("%s: the same film gave two different files by name and by pipe", tt.spec.Container)
 		}
 	}
 	if got := r.Stats(); got.Remuxes != 6 || got.Probes != 6 {

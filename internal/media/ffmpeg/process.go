@@ -21,6 +21,7 @@ type job struct {
 	limits        Limits
 	// output is the file that it writes, watched for its size; empty where there is none.
 	output  string
+	stdin   io.Reader // nil: nothing
 	stdout  io.Writer // nil: nowhere
 	started *atomic.Int64
 }
@@ -53,7 +54,7 @@ func (r *Runner) run(ctx context.Context, j job) error {
 		cmd.Dir = filepath.Dir(j.output)
 	}
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/bin:/bin", "AV_LOG_FORCE_NOCOLOR=1"}
-	cmd.Stdout, cmd.Stderr = j.stdout, &stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = j.stdin, j.stdout, &stderr
 	cmd.SysProcAttr = attributes()
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	// What still holds the pipes after the end gets this long.

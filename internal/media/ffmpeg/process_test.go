@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// nothing is an input for scripts that do not look at it.
+var nothing = Input{Path: "in", Demuxer: "matroska"}
+
 // script returns a runner that has the named script in ffmpeg's and ffprobe's place.
 func script(name string, change func(*Limits)) *Runner {
 	cfg := Default()
@@ -41,7 +44,7 @@ func TestFence(t *testing.T) {
 	}
 	dir := t.TempDir()
 	err := script("limits.sh", func(l *Limits) { l.Memory, l.CPU = 1<<30, 7*time.Second }).
-		Remux(t.Context(), "in", "matroska", filepath.Join(dir, "out.mp4"), nil, 1<<20)
+		Remux(t.Context(), nothing, filepath.Join(dir, "out.mp4"), nil, 1<<20)
 	e := wantError(t, err, "")
 	got := strings.Join(e.Lines, "\n")
 	for _, want := range []string{
@@ -91,7 +94,7 @@ func TestCancelKillsTheGroup(t *testing.T) {
 	why := errors.New("asset deleted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- script("family.sh", nil).Remux(ctx, "in", "matroska", out, nil, 1<<20) }()
+	go func() { done <- script("family.sh", nil).Remux(ctx, nothing, out, nil, 1<<20) }()
 	pid := readPID(t, out)
 	cancel(why)
 	if err := <-done; !errors.Is(err, why) {
@@ -103,7 +106,7 @@ func TestCancelKillsTheGroup(t *testing.T) {
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
-	if err := script("orphan.sh", nil).Remux(t.Context(), "in", "matroska", out, nil, 1<<20); err != nil {
+	if err := script("orphan.sh", nil).Remux(t.Context(), nothing, out, nil, 1<<20); err != nil {
 		t.Fatal(err)
 	}
 	gone(t, readPID(t, out))
@@ -111,7 +114,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 
 func TestWallTime(t *testing.T) {
 	t.Parallel()
-	_, err := script("spin.sh", func(l *Limits) { l.Wall = 50 * time.Millisecond }).Probe(t.Context(), "in", "matroska")
+	_, err := script("spin.sh", func(l *Limits) { l.Wall = 50 * time.Millisecond }).Probe(t.Context(), nothing)
 	wantError(t, err, LimitWall)
 }
 
@@ -120,14 +123,14 @@ func TestCPUTime(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("this limit needs Linux")
 	}
-	_, err := script("spin.sh", func(l *Limits) { l.CPU = time.Second }).Probe(t.Context(), "in", "matroska")
+	_, err := script("spin.sh", func(l *Limits) { l.CPU = time.Second }).Probe(t.Context(), nothing)
 	wantError(t, err, LimitCPU)
 }
 
 func TestOutputSize(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
-	err := script("flood.sh", nil).Remux(t.Context(), "in", "matroska", out, nil, 1<<20)
+	err := script("flood.sh", nil).Remux(t.Context(), nothing, out, nil, 1<<20)
 	wantError(t, err, LimitOutput)
 	if runtime.GOOS == "linux" {
 		if info, err := os.Stat(out); err != nil || info.Size() > 1<<20 {
@@ -152,7 +155,7 @@ func TestWatchedOutputSize(t *testing.T) {
 
 func TestChatter(t *testing.T) {
 	t.Parallel()
-	_, err := script("chatter.sh", nil).Probe(t.Context(), "in", "matroska")
+	_, err := script("chatter.sh", nil).Probe(t.Context(), nothing)
 	e := wantError(t, err, "")
 	if got := strings.Join(e.Lines, "|"); got != "first|second  [31mline" {
 		t.Errorf("last lines: got %q", got)

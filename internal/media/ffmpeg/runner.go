@@ -3,6 +3,8 @@ package ffmpeg
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"sync/atomic"
@@ -75,15 +77,25 @@ func (r *Runner) Stats() Stats {
 	}
 }
 
-// Probe asks ffprobe what is in the file. The demuxer is the name of the only one that it may use.
-func (r *Runner) Probe(ctx context.Context, path, demuxer string) (*Probe, error) {
-	path, err := filepath.Abs(path)
+// Input is a film to read.
+type Input struct {
+	// Path names a file. Where it is empty the bytes of Reader are given to the process by a pipe, and it cannot seek:
+	// enough for containers that are written to be streamed.
+	Path   string
+	Reader io.Reader
+	// Demuxer is the name of the only one that may be used.
+	Demuxer string
+}
+
+// Probe asks ffprobe what is in the film.
+func (r *Runner) Probe(ctx context.Context, in Input) (*Probe, error) {
+	in, err := in.absolute()
 	if err != nil {
 		return nil, err
 	}
 	out := &bounded{limit: 1 << 20}
 	err = r.run(ctx, job{
-		program: r.cfg.FFprobe, name: "ffprobe", args: probeArgs(path, demuxer), limits: r.cfg.Probe, stdout: out,
+		program: r.cfg.FFprobe, name: "ffprobe", args: probeArgs(in), limits: r.cfg.Probe, stdin: in.Reader, stdout: out,
 		started: &r.stats.probes,
 	})
 	if err != nil {
@@ -92,9 +104,10 @@ func (r *Runner) Probe(ctx context.Context, path, demuxer string) (*Probe, error
 	return parseProbe(out.buf.Bytes())
 }
 
-// Remux copies streams from the file in to a new MP4, without decoding them. Whatever happens, the caller removes out.
-func (r *Runner) Remux(ctx context.Context, in, demuxer, out string, streams []Stream, maxOutput int64) error {
-	in, err := filepath.Abs(in)
+// Remux copies streams of the film into a new MP4 of at most maxOutput bytes, without decoding them. Whatever happens,
+// the caller removes out.
+func (r *Runner) Remux(ctx context.Context, in Input, out string, streams []Stream, maxOutput int64) error {
+	in, err := in.absolute()
 	if err != nil {
 		return err
 	}
@@ -104,9 +117,22 @@ func (r *Runner) Remux(ctx context.Context, in, demuxer, out string, streams []S
 	limits := r.cfg.Remux
 	limits.Output = min(limits.Output, maxOutput)
 	return r.run(ctx, job{
-		program: r.cfg.FFmpeg, name: "ffmpeg", args: remuxArgs(in, demuxer, out, streams), limits: limits, output: out,
+		program: r.cfg.FFmpeg, name: "ffmpeg", args: remuxArgs(in, out, streams), limits: limits, stdin: in.Reader, output: out,
 		started: &r.stats.remuxes,
 	})
+}
+
+// absolute makes the path independent of the folder in which the process runs. A path and a reader exclude each other.
+func (in Input) absolute() (Input, error) {
+	if (in.Path == "") == (in.Reader == nil) || in.Demuxer == "" {
+		return Input{}, errors.New("ffmpeg: an input is a path or a reader, and a demuxer")
+	}
+	if in.Path == "" {
+		return in, nil
+	}
+	var err error
+	in.Path, err = filepath.Abs(in.Path)
+	return in, err
 }
 
 // find returns the program's absolute path.
