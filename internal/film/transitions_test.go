@@ -367,7 +367,7 @@ func scribble(v reflect.Value) {
 			scribble(v.Elem())
 		}
 	case reflect.Struct:
-		if a, ok := v.Addr().Interface().(*arguments); ok {
+		if a, ok := reflect.TypeAssert[*arguments](v.Addr()); ok {
 			for _, part := range []any{&a.found, &a.reasons, &a.failure, &a.patch} {
 				scribble(reflect.ValueOf(part))
 			}
@@ -390,5 +390,6 @@ func scribble(v reflect.Value) {
 		v.SetString(v.String() + " scribbled")
 	case reflect.Int, reflect.Int64:
 		v.SetInt(v.Int() + 1)
+	default:
 	}
 }

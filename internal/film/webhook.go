@@ -23,6 +23,17 @@ type WebhookPatch struct {
 	Enabled *bool
 }
 
+// Patch returns the webhook as the patch leaves it.
+func (w Webhook) Patch(p WebhookPatch) Webhook {
+	if p.Address != nil {
+		w.Address = *p.Address
+	}
+	if p.Enabled != nil {
+		w.Enabled = *p.Enabled
+	}
+	return w
+}
+
 // Outcome says how a delivery ended; it is empty while the delivery is open.
 type Outcome string
 
