@@ -1,0 +1,9 @@
+// Package cmaf cuts an indexed film into CMAF segments where it lies: from the index alone it says where segments begin
+// and how long they last, and writes the few bytes that go before ranges of the film's own bytes. It is a mechanism
+// (room media): it reads no file, knows no playlist syntax and no asset, and keeps no state.
+//
+// All renditions of a film are cut at the same moments: at the first key frame at least [Target] after the last cut;
+// sound at the packet that is heard at that moment. Every output time is film time plus one second ([Base]), in the
+// track's own timescale, so that reordered pictures and the priming of AAC never come before zero: there are no edit lists in the
+// output and composition offsets are unsigned (measured: readers of libavformat 5.1 shift the picture otherwise).
+package cmaf

@@ -1,0 +1,125 @@
+package cmaf_test
+
+import (
+	"slices"
+	"testing"
+
+	"filmcan/internal/media/cmaf"
+)
+
+// Small sources: ten seconds of a test card and a tone.
+const (
+	card  = "testsrc2=s=320x180:r=30:d=10"
+	tone  = "sine=f=440:r=48000:d=10"
+	tone2 = "sine=f=440:r=44100:d=10"
+)
+
+// av are the arguments for a film of that picture and sound.
+func av(picture, sound string, more ...string) []string {
+	return append([]string{"-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-c:a", "aac", "-b:a", "64k"}, more...)
+}
+
+// x264 are the arguments of a quick encode with a key frame every n frames.
+func x264(gop string, more ...string) []string {
+	return append([]string{"-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "3", "-g", gop, "-keyint_min", gop, "-sc_threshold", "0", "-threads", "2"}, more...)
+}
+
+// TestFrameForFrame packages films of every standard kind and lets ffmpeg compare: each packet byte for byte at its
+// time, each decoded picture, by concatenation and through a playlist.
+func TestFrameForFrame(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, file string
+		args       []string
+		segments   int // of video, or of sound where there is no video
+	}{
+		{"b-frames", "f.mp4", av(card, tone, x264("60")...), 3},
+		{"moov first", "f.mp4", av(card, tone, x264("60", "-movflags", "+faststart")...), 3},
+		{"key frames at odd places", "f.mp4", av(card, tone, x264("70")...), 2},
+		{"one long group", "f.mp4", av(card, tone, x264("300")...), 1},
+		{"23.976", "f.mp4", av("testsrc2=s=320x180:r=24000/1001:d=10", tone, x264("48")...), 3},
+		{"odd time scale", "f.mp4", av("testsrc2=s=320x180:r=30000/1001:d=10", tone, x264("30", "-video_track_timescale", "1000007")...), 3},
+		{"44.1 kHz", "f.mp4", av(card, tone2, x264("60")...), 3},
+		{"variable frame rate", "f.mp4", av(card, tone, slices.Concat([]string{"-vf", "select='if(between(t,2,4),not(mod(n,3)),if(between(t,6,7),not(mod(n,7)),1))'", "-fps_mode", "vfr"}, x264("50", "-video_track_timescale", "90000"))...), 2},
+		{"milliseconds", "f.mp4", av(card, tone, x264("60", "-video_track_timescale", "1000")...), 3},
+		{"five frames a second, deep reorder", "f.mp4", av("testsrc2=s=320x180:r=5:d=10", tone, x264("20", "-x264-params", "bframes=8:b-pyramid=normal:b-adapt=0", "-bf", "8")...), 3},
+		{"no b-frames", "f.mp4", av(card, tone, x264("60", "-bf", "0")...), 3},
+		{"all key frames", "f.mp4", av(card, tone, x264("1")...), 3},
+		{"video only", "f.mp4", append([]string{"-f", "lavfi", "-i", card}, x264("60")...), 3},
+		{"audio only", "f.m4a", []string{"-f", "lavfi", "-i", tone, "-c:a", "aac"}, 3},
+		{"fragmented", "f.mp4", av(card, tone, x264("60", "-movflags", "+frag_keyframe+empty_moov+default_base_moof")...), 3},
+		{"fragmented, old style", "f.mp4", av(card, tone, x264("60", "-movflags", "+frag_keyframe+empty_moov", "-frag_duration", "700000")...), 3},
+		{"fragmented, offsets signed", "f.mp4", av(card, tone, x264("60", "-movflags", "+frag_keyframe+empty_moov+negative_cts_offsets+dash")...), 3},
+		{"offsets signed", "f.mp4", av(card, tone, x264("60", "-movflags", "+negative_cts_offsets")...), 3},
+		{"quicktime", "f.mov", av(card, tone, x264("60")...), 3},
+		{"sound 0.7 s late", "f.mp4", append([]string{"-f", "lavfi", "-i", card, "-itsoffset", "0.7", "-f", "lavfi", "-i", tone, "-c:a", "aac"}, x264("60")...), 3},
+		{"picture 0.3 s late", "f.mp4", append([]string{"-itsoffset", "0.3", "-f", "lavfi", "-i", card, "-f", "lavfi", "-i", tone, "-c:a", "aac"}, x264("60")...), 3},
+		{"sound longer than picture", "f.mp4", av("testsrc2=s=320x180:r=30:d=5", "sine=f=440:r=48000:d=14", x264("60")...), 2},
+		{"sound shorter than picture", "f.mp4", av(card, "sine=f=440:r=48000:d=3", x264("60")...), 3},
+		{"hevc", "f.mp4", av(card, tone, "-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params", "log-level=error:keyint=60:min-keyint=60:open-gop=0:bframes=3"), 3},
+		{"hevc 10 bit, hev1", "f.mp4", av(card, tone, "-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-tag:v", "hev1", "-x265-params", "log-level=error:keyint=60:min-keyint=60:open-gop=0:scenecut=0"), 3},
+		{"hevc quicktime", "f.mov", av(card, tone, "-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params", "log-level=error:keyint=60:min-keyint=60:open-gop=0:bframes=3"), 3},
+		{"mono 8 kHz", "f.mp4", av(card, "sine=f=440:r=8000:d=10", x264("60", "-ac", "1")...), 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := film(t, tt.file, tt.args...)
+			x, f := index(t, path)
+			standard(t, x, f)
+			p, err := cmaf.Plan(x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			main := p.Video
+			if main == nil {
+				main = p.Audio
+			}
+			if len(main.Segments) != tt.segments {
+				t.Errorf("%d segments, want %d: %v", len(main.Segments), tt.segments, main.Segments)
+			}
+			if v := p.Video; v != nil {
+				out := write(t, v, f, p.TargetDuration)
+				comparePackets(t, "video", v, packets(t, out.file, "v:0"), packets(t, path, "v:0"))
+				want := frames(t, path)
+				if got := frames(t, out.file); !slices.Equal(got, want) {
+					t.Errorf("%d decoded pictures of the segments differ from the %d of the film", len(got), len(want))
+				}
+				if got := frames(t, out.playlist); !slices.Equal(got, want) {
+					t.Errorf("%d decoded pictures through the playlist differ from the %d of the film", len(got), len(want))
+				}
+			}
+			if a := p.Audio; a != nil {
+				out := write(t, a, f, p.TargetDuration)
+				comparePackets(t, "audio", a, packets(t, out.file, "a:0"), packets(t, path, "a:0"))
+				if got, want := len(packets(t, out.playlist, "a:0")), a.Track.Len(); got != want {
+					t.Errorf("%d packets through the playlist, want %d", got, want)
+				}
+			}
+			covers(t, p)
+		})
+	}
+}
+
+// covers wants each sample in exactly one segment, and the segments of a rendition without a gap between.
+func covers(t *testing.T, p *cmaf.Package) {
+	t.Helper()
+	for _, r := range []*cmaf.Rendition{p.Video, p.Audio} {
+		if r == nil {
+			continue
+		}
+		next := 0
+		for i, s := range r.Segments {
+			if s.First != next || s.Count <= 0 {
+				t.Fatalf("segment %d holds [%d, +%d), want it to begin at %d", i, s.First, s.Count, next)
+			}
+			next += s.Count
+			if i+1 < len(r.Segments) && s.Start+s.Duration != r.Segments[i+1].Start {
+				t.Fatalf("segment %d ends at %d, the next begins at %d", i, s.Start+s.Duration, r.Segments[i+1].Start)
+			}
+		}
+		if next != r.Track.Len() {
+			t.Fatalf("%d of %d samples in segments", next, r.Track.Len())
+		}
+	}
+}
