@@ -1,0 +1,371 @@
+// Package vault keeps the films: the source as it came and, where it differs, the master. It is the only writer of
+// their bytes.
+//
+// A part of a film is written by one [Writer], which appends, hashes and syncs, can be taken up again after any crash
+// where its last sync was, and is sealed once. A master may also be composed ([Vault.Compose]): a new head before byte
+// ranges of the source, nothing copied. What is sealed never changes; it is read ([Film]), verified and, after the row
+// that owned it is gone, deleted.
+//
+// Each part has a manifest, an append-only log of checksummed records that the seal compacts. The order of writes is
+// always: bytes, then the record that speaks of them, each made durable before the next; and the other way round when
+// deleting. docs/storage.md has the format, and what a reader beside the writer may rely on.
+//
+// The package knows bytes, not media, and no rows: keep/catalog says which films there should be.
+package vault
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"filmcan/internal/blob"
+	"filmcan/internal/film"
+)
+
+// Part is one of the things that a film in the vault consists of.
+type Part string
+
+// The parts of a film.
+const (
+	// Source is the film as it came.
+	Source Part = "source"
+	// Master is the master where it is not the source itself: made, or composed from the source.
+	Master Part = "master"
+)
+
+// Ref names a part of a film.
+type Ref struct {
+	Film film.FilmID
+	Part Part
+}
+
+func (r Ref) String() string { return string(r.Film) + "/" + string(r.Part) }
+
+// Sealed says what a sealed part is.
+type Sealed struct {
+	Size int64 // bytes
+	// SHA256 is the lower-case hexadecimal digest of the bytes; empty where they are composed.
+	SHA256 string
+	// ETag names the content, without quotes: SHA256, or the digest of the manifest where it is composed.
+	ETag     string
+	Composed bool
+}
+
+// What can be wrong with a part, told apart with errors.Is. A full store is a [film.Error] with the code
+// [film.CodeUnavailable] instead.
+var (
+	ErrNotFound  = errors.New("film is not in the vault")
+	ErrNotSealed = errors.New("film is not sealed yet")
+	ErrSealed    = errors.New("film is sealed")
+	ErrBusy      = errors.New("film is being written by another")
+	ErrDamaged   = errors.New("film is damaged")
+)
+
+// Damage says what is wrong with a stored film. It is an [ErrDamaged].
+type Damage struct {
+	Ref    Ref
+	Reason string // for the operator
+}
+
+func (d *Damage) Error() string        { return fmt.Sprintf("film %s is damaged: %s", d.Ref, d.Reason) }
+func (d *Damage) Is(target error) bool { return target == ErrDamaged } //nolint:errorlint // what Is is for
+
+func damaged(ref Ref, format string, args ...any) error {
+	return &Damage{Ref: ref, Reason: fmt.Sprintf(format, args...)}
+}
+
+// Config configures a [Vault].
+type Config struct {
+	// SyncEvery is after how many bytes a Writer syncs by itself, so that no sync has much to do.
+	SyncEvery int64
+}
+
+// Default returns the configuration that production uses.
+func Default() Config { return Config{SyncEvery: 32 << 20} }
+
+// Validate reports what cannot be.
+func (c Config) Validate() error {
+	if c.SyncEvery < 1 {
+		return fmt.Errorf("vault syncs every %d bytes: it must be 1 at least", c.SyncEvery)
+	}
+	return nil
+}
+
+// Vault keeps films in a store, which other processes may share. Its methods may be called by any goroutine.
+type Vault struct {
+	store   blob.Store
+	cfg     Config
+	stats   counters
+	buffers sync.Pool // shared by all who copy at the moment
+}
+
+// buffer is what a copy is made with.
+type buffer [256 << 10]byte
+
+func (v *Vault) takeBuffer() *buffer {
+	if b, ok := v.buffers.Get().(*buffer); ok {
+		return b
+	}
+	return new(buffer)
+}
+
+// New returns the vault that is in the store. A zero Config is [Default].
+func New(store blob.Store, cfg Config) (*Vault, error) {
+	if cfg == (Config{}) {
+		cfg = Default()
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Vault{store: store, cfg: cfg}, nil
+}
+
+// Stats counts what the vault did since it was made.
+type Stats struct {
+	BytesRead     int64 // of films, by readers and by Verify; manifests are not counted
+	BytesWritten  int64 // everything: films, heads and manifests
+	Syncs         int64 // of pieces, by Writers
+	ManifestBytes int64 // of BytesWritten, those of manifests
+	Opened        int64 // films opened to be read
+}
+
+type counters struct{ read, written, syncs, manifest, opened atomic.Int64 }
+
+// Stats returns the counters.
+func (v *Vault) Stats() Stats {
+	return Stats{
+		BytesRead:     v.stats.read.Load(),
+		BytesWritten:  v.stats.written.Load(),
+		Syncs:         v.stats.syncs.Load(),
+		ManifestBytes: v.stats.manifest.Load(),
+		Opened:        v.stats.opened.Load(),
+	}
+}
+
+func (v *Vault) wrote(n int, manifest bool) {
+	v.stats.written.Add(int64(n))
+	if manifest {
+		v.stats.manifest.Add(int64(n))
+	}
+}
+
+const root = "films/"
+
+// prefix is what the keys of a film begin with. The two folders before its id come from the id's digest, so that no
+// folder gets large whatever ids look like.
+func prefix(id film.FilmID) string {
+	sum := sha256.Sum256([]byte(id))
+	fan := hex.EncodeToString(sum[:2])
+	return root + fan[:2] + "/" + fan[2:] + "/" + string(id) + "/"
+}
+
+const (
+	manifestName = ".manifest"
+	pieceName    = ".bytes"
+	headName     = ".head"
+)
+
+func (r Ref) manifest() string { return prefix(r.Film) + string(r.Part) + manifestName }
+func (r Ref) piece() string    { return prefix(r.Film) + string(r.Part) + pieceName }
+func (r Ref) head() string     { return prefix(r.Film) + string(r.Part) + headName }
+
+func (r Ref) check() error {
+	for _, name := range []string{string(r.Film), string(r.Part)} {
+		if len(name) > maxName || strings.ContainsAny(name, "/.") || blob.CheckKey(name) != nil {
+			return fmt.Errorf("%w: %q is no name in the vault", ErrNotFound, r)
+		}
+	}
+	return nil
+}
+
+// Stat says what a sealed part is, and makes sure that each of its pieces is there with its length. It reads no film
+// and takes the same time whatever its size. ErrNotFound, ErrNotSealed, ErrDamaged.
+func (v *Vault) Stat(ctx context.Context, ref Ref) (Sealed, error) {
+	m, err := v.sealedManifest(ctx, ref)
+	if err != nil {
+		return Sealed{}, err
+	}
+	return m.summary(), v.present(ctx, m)
+}
+
+func (m *manifest) summary() Sealed {
+	if m.whole != nil {
+		sum := hex.EncodeToString(m.whole.digest[:])
+		return Sealed{Size: m.whole.size, SHA256: sum, ETag: sum}
+	}
+	etag := m.composed.etag()
+	return Sealed{Size: m.composed.size, ETag: hex.EncodeToString(etag[:]), Composed: true}
+}
+
+// present checks presence and length of everything that a sealed part is made of.
+func (v *Vault) present(ctx context.Context, m *manifest) error {
+	if m.whole != nil {
+		return v.objectPresent(ctx, m.ref, m.ref.piece(), m.whole.size)
+	}
+	if err := v.objectPresent(ctx, m.ref, m.ref.head(), m.composed.headSize); err != nil {
+		return err
+	}
+	for _, s := range m.composed.sources {
+		if _, err := v.sourceManifest(ctx, m.ref, s); err != nil {
+			return err
+		}
+		from := Ref{m.ref.Film, s.part}
+		if err := v.objectPresent(ctx, m.ref, from.piece(), s.size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Vault) objectPresent(ctx context.Context, ref Ref, key string, size int64) error {
+	info, err := v.store.Stat(ctx, key)
+	if errors.Is(err, blob.ErrNotFound) {
+		return damaged(ref, "%s is missing", key)
+	}
+	if err != nil {
+		return fmt.Errorf("look for film %s: %w", ref, err)
+	}
+	if info.Size != size {
+		return damaged(ref, "%s has %d bytes, not %d", key, info.Size, size)
+	}
+	return nil
+}
+
+// sourceManifest reads the manifest of a part that ref is composed from, and makes sure that it still is that part.
+func (v *Vault) sourceManifest(ctx context.Context, ref Ref, s source) (*manifest, error) {
+	m, err := v.sealedManifest(ctx, Ref{ref.Film, s.part})
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrNotSealed) || errors.Is(err, ErrDamaged) {
+		return nil, damaged(ref, "it is composed from the %s: %v", s.part, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if m.whole == nil || m.whole.size != s.size || m.whole.digest != s.digest {
+		return nil, damaged(ref, "it is composed from a %s that is another now", s.part)
+	}
+	return m, nil
+}
+
+// sealedManifest reads the summary of a sealed manifest, whose length must be what the summary says.
+func (v *Vault) sealedManifest(ctx context.Context, ref Ref) (*manifest, error) {
+	m, r, err := v.openManifest(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return m, closed(r, nil)
+}
+
+// openManifest is sealedManifest that leaves the object open, for the extents behind the summary.
+func (v *Vault) openManifest(ctx context.Context, ref Ref) (*manifest, blob.Reader, error) {
+	if err := ref.check(); err != nil {
+		return nil, nil, err
+	}
+	r, err := v.store.Open(ctx, ref.manifest())
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, nil, fmt.Errorf("open film %s: %w", ref, ErrNotFound)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open film %s: %w", ref, err)
+	}
+	m, err := checkSealed(ref, r)
+	if err != nil {
+		return nil, nil, closed(r, err)
+	}
+	return m, r, nil
+}
+
+func checkSealed(ref Ref, r blob.Reader) (*manifest, error) {
+	m, err := readManifest(io.NewSectionReader(r, 0, r.Size()))
+	switch {
+	case errors.Is(err, errTorn) && r.Size() <= beginSize(ref):
+		return nil, fmt.Errorf("open film %s: %w", ref, ErrNotSealed) // its first write has not ended
+	case errors.Is(err, errVersion), errors.Is(err, blob.ErrUnreadable):
+		return nil, fmt.Errorf("open film %s: %w", ref, err)
+	case err != nil:
+		return nil, damaged(ref, "manifest: %v", err)
+	case m.ref != ref:
+		return nil, damaged(ref, "its manifest is that of %s", m.ref)
+	case !m.sealed():
+		return nil, fmt.Errorf("open film %s: %w", ref, ErrNotSealed)
+	case r.Size() != m.sealedSize():
+		return nil, damaged(ref, "manifest has %d bytes, not %d", r.Size(), m.sealedSize())
+	}
+	return m, nil
+}
+
+// beginSize is the length of a manifest's first write.
+func beginSize(ref Ref) int64 {
+	var f framer
+	f.header(growing)
+	f.record(begin{ref})
+	return int64(len(f.buf))
+}
+
+// closed closes c and returns err, or what came of closing.
+func closed(c io.Closer, err error) error {
+	if closeErr := c.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// Films yields the films of which there is anything at all in the vault, complete or not, in no useful order. A film
+// that comes or goes meanwhile may or may not be among them. An error ends it.
+func (v *Vault) Films(ctx context.Context) iter.Seq2[film.FilmID, error] {
+	return func(yield func(film.FilmID, error) bool) {
+		var last film.FilmID
+		for info, err := range v.store.List(ctx, root) {
+			if err != nil {
+				yield("", fmt.Errorf("list films: %w", err))
+				return
+			}
+			segments := strings.Split(info.Key, "/")
+			if len(segments) != 5 { // films, two of the fan, id, name
+				continue
+			}
+			if id := film.FilmID(segments[3]); id != last {
+				if last = id; !yield(id, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Parts returns the parts of a film that have a manifest, sealed or not.
+func (v *Vault) Parts(ctx context.Context, id film.FilmID) ([]Part, error) {
+	if err := (Ref{id, Source}).check(); err != nil {
+		return nil, err
+	}
+	var parts []Part
+	for info, err := range v.store.List(ctx, prefix(id)) {
+		if err != nil {
+			return nil, fmt.Errorf("list the parts of film %s: %w", id, err)
+		}
+		if name, ok := strings.CutSuffix(strings.TrimPrefix(info.Key, prefix(id)), manifestName); ok {
+			parts = append(parts, Part(name))
+		}
+	}
+	return parts, nil
+}
+
+// explain gives an error of the store that callers act upon its meaning for them.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, blob.ErrNoSpace):
+		return &film.Error{
+			Code: film.CodeUnavailable, Fault: film.FaultTransient,
+			Message: "There is no room to store this at the moment.", Cause: err,
+		}
+	case errors.Is(err, blob.ErrBusy):
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return err
+}

@@ -1,0 +1,459 @@
+package vault_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"filmcan/internal/blob"
+	"filmcan/internal/blob/fs"
+	"filmcan/internal/film"
+	"filmcan/internal/keep/vault"
+)
+
+var (
+	sourceRef = vault.Ref{Film: "Film1", Part: vault.Source}
+	masterRef = vault.Ref{Film: "Film1", Part: vault.Master}
+)
+
+func onDisk(t testing.TB, cfg vault.Config) (*vault.Vault, string) {
+	t.Helper()
+	root := filepath.Join(t.TempDir(), "keep")
+	return reopen(t, root, cfg), root
+}
+
+// reopen gives the vault that another process would have.
+func reopen(t testing.TB, root string, cfg vault.Config) *vault.Vault {
+	t.Helper()
+	store, err := fs.Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newVault(t, store, cfg)
+}
+
+func newVault(t testing.TB, store blob.Store, cfg vault.Config) *vault.Vault {
+	t.Helper()
+	v, err := vault.New(store, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rng := rand.New(rand.NewPCG(uint64(n), 1))
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	return b
+}
+
+func sum(b []byte) string {
+	s := sha256.Sum256(b)
+	return hex.EncodeToString(s[:])
+}
+
+func begin(t testing.TB, v *vault.Vault, ref vault.Ref) *vault.Writer {
+	t.Helper()
+	w, err := v.Append(context.Background(), ref)
+	if err != nil {
+		t.Fatalf("Append(%s): %v", ref, err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	return w
+}
+
+func write(t testing.TB, w *vault.Writer, b []byte) {
+	t.Helper()
+	if n, err := w.Write(b); n != len(b) || err != nil {
+		t.Fatalf("Write of %d bytes = %d, %v", len(b), n, err)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func seal(t testing.TB, v *vault.Vault, ref vault.Ref, content []byte) vault.Sealed {
+	t.Helper()
+	w := begin(t, v, ref)
+	write(t, w, content)
+	sealed, err := w.Seal()
+	must(t, err)
+	return sealed
+}
+
+func open(t testing.TB, v *vault.Vault, ref vault.Ref) *vault.Film {
+	t.Helper()
+	f, err := v.Open(context.Background(), ref)
+	if err != nil {
+		t.Fatalf("Open(%s): %v", ref, err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+func content(t testing.TB, r io.ReaderAt, size int64) []byte {
+	t.Helper()
+	b, err := io.ReadAll(io.NewSectionReader(r, 0, size))
+	must(t, err)
+	return b
+}
+
+func films(t testing.TB, v *vault.Vault) []film.FilmID {
+	t.Helper()
+	var ids []film.FilmID
+	for id, err := range v.Films(context.Background()) {
+		must(t, err)
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func wantErr(t testing.TB, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: error %v, want %v", what, err, want)
+	}
+}
+
+func TestWriteSealRead(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, 4096, 3<<20 + 5} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			t.Parallel()
+			v, root := onDisk(t, vault.Config{SyncEvery: 1 << 20})
+			data := randomBytes(size)
+			w := begin(t, v, sourceRef)
+			for rest := data; len(rest) > 0; {
+				n := min(len(rest), 100_000)
+				write(t, w, rest[:n])
+				rest = rest[n:]
+			}
+			_, err := v.Open(t.Context(), sourceRef)
+			wantErr(t, "Open before Seal", err, vault.ErrNotSealed)
+			_, err = v.Stat(t.Context(), sourceRef)
+			wantErr(t, "Stat before Seal", err, vault.ErrNotSealed)
+			if got := content(t, w, w.Size()); !bytes.Equal(got, data) {
+				t.Error("what was written is not what is read before the seal")
+			}
+			got, err := w.Seal()
+			must(t, err)
+			want := vault.Sealed{Size: int64(size), SHA256: sum(data), ETag: sum(data)}
+			if got != want {
+				t.Errorf("Seal = %+v, want %+v", got, want)
+			}
+			for _, v := range []*vault.Vault{v, reopen(t, root, vault.Config{})} {
+				if got, err := v.Stat(t.Context(), sourceRef); err != nil || got != want {
+					t.Errorf("Stat = %+v, %v; want %+v", got, err, want)
+				}
+				f := open(t, v, sourceRef)
+				if !bytes.Equal(content(t, f, f.Size()), data) || f.Sealed() != want {
+					t.Errorf("film differs; sealed %+v", f.Sealed())
+				}
+				must(t, v.Verify(t.Context(), sourceRef))
+				_, err := v.Append(t.Context(), sourceRef)
+				wantErr(t, "Append after Seal", err, vault.ErrSealed)
+			}
+			_, err = w.Write([]byte("x"))
+			if err == nil {
+				t.Error("Write after Seal: no error")
+			}
+			must(t, w.Close())
+			if st := v.Stats(); size > 1<<20 && st.Syncs < 3 || st.BytesWritten-st.ManifestBytes != int64(size) {
+				t.Errorf("stats %+v", st)
+			}
+			if path, ok := open(t, v, sourceRef).LocalPath(); !ok {
+				t.Error("no local path")
+			} else if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, data) {
+				t.Errorf("local file differs, %v", err)
+			}
+		})
+	}
+}
+
+// TestTakingUpAgain cuts the torn tail, restores the hash without reading, and goes on.
+func TestTakingUpAgain(t *testing.T) {
+	t.Parallel()
+	v, root := onDisk(t, vault.Config{})
+	data := randomBytes(100_000)
+	w := begin(t, v, sourceRef)
+	must(t, w.Note("etag", []byte("v1")))
+	must(t, w.Note("gone", []byte("soon")))
+	write(t, w, data[:60_001])
+	must(t, w.Sync())
+	must(t, w.Note("gone", nil))
+	must(t, w.Note("etag", []byte("v2")))
+	write(t, w, data[60_001:60_007])
+	must(t, w.Sync())
+	must(t, w.Note("lost", []byte("not synced")))
+	write(t, w, []byte("torn away"))
+	must(t, w.Close())
+
+	v = reopen(t, root, vault.Config{})
+	w = begin(t, v, sourceRef)
+	if w.Size() != 60_007 || w.Synced() != 60_007 {
+		t.Fatalf("taken up at %d (synced %d), want 60007", w.Size(), w.Synced())
+	}
+	if notes := w.Notes(); len(notes) != 1 || string(notes["etag"]) != "v2" {
+		t.Errorf("notes %q, want etag v2 alone", notes)
+	}
+	if read := v.Stats().BytesRead; read != 0 {
+		t.Errorf("taking up read %d bytes of film", read)
+	}
+	write(t, w, data[60_007:])
+	sealed, err := w.Seal()
+	must(t, err)
+	if sealed.SHA256 != sum(data) {
+		t.Errorf("sha256 %s, want %s", sealed.SHA256, sum(data))
+	}
+	must(t, v.Verify(t.Context(), sourceRef))
+}
+
+// TestTornLog cuts the log at each of its bytes, and flips each: what is taken up is always a state that was synced,
+// or an error, never anything else.
+func TestTornLog(t *testing.T) {
+	t.Parallel()
+	v, root := onDisk(t, vault.Config{})
+	data := randomBytes(3000)
+	w := begin(t, v, sourceRef)
+	for i := range 3 {
+		write(t, w, data[i*1000:][:1000])
+		must(t, w.Sync())
+	}
+	must(t, w.Close())
+	log := find(t, root, "source.manifest")
+	whole, err := os.ReadFile(log)
+	must(t, err)
+	try := func(what string, changed []byte) {
+		t.Helper()
+		piece := find(t, root, "source.bytes")
+		must(t, os.WriteFile(log, changed, 0o600))
+		must(t, os.WriteFile(piece, data, 0o600))
+		w, err := reopen(t, root, vault.Config{}).Append(t.Context(), sourceRef)
+		if err != nil {
+			wantErr(t, what, err, vault.ErrDamaged)
+			return
+		}
+		defer func() { must(t, w.Close()) }()
+		if n := w.Size(); n%1000 != 0 || n > 3000 || !bytes.Equal(content(t, w, n), data[:n]) {
+			t.Errorf("%s: taken up at %d", what, n)
+		}
+		write(t, w, data[w.Size():])
+		must(t, w.Sync())
+	}
+	for i := range len(whole) + 1 {
+		try(fmt.Sprintf("cut at %d", i), whole[:i])
+	}
+	for i := range whole {
+		changed := slices.Clone(whole)
+		changed[i] ^= 0x40
+		try(fmt.Sprintf("flip at %d", i), changed)
+	}
+	try("garbage behind", append(slices.Clone(whole), randomBytes(500)...))
+	try("zeros behind", append(slices.Clone(whole), make([]byte, 500)...))
+}
+
+func find(t testing.TB, root, name string) string {
+	t.Helper()
+	var found string
+	must(t, filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Name() == name {
+			found = path
+		}
+		return err
+	}))
+	if found == "" {
+		t.Fatalf("no %s in the vault", name)
+	}
+	return found
+}
+
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	v, root := onDisk(t, vault.Config{SyncEvery: 1000})
+	w := begin(t, v, sourceRef)
+	must(t, w.Note("etag", []byte("old")))
+	for range 10 {
+		write(t, w, randomBytes(500))
+	}
+	must(t, w.Sync())
+	must(t, w.Restart())
+	if w.Size() != 0 || w.Synced() != 0 || len(w.Notes()) != 0 {
+		t.Errorf("after Restart: size %d, synced %d, notes %q", w.Size(), w.Synced(), w.Notes())
+	}
+	must(t, w.Close())
+	w = begin(t, reopen(t, root, vault.Config{}), sourceRef)
+	if w.Size() != 0 || len(w.Notes()) != 0 {
+		t.Errorf("taken up after Restart: size %d, notes %q", w.Size(), w.Notes())
+	}
+	write(t, w, []byte("the other film"))
+	sealed, err := w.Seal()
+	must(t, err)
+	if want := sum([]byte("the other film")); sealed.SHA256 != want || sealed.Size != 14 {
+		t.Errorf("sealed %+v, want sha256 %s", sealed, want)
+	}
+	must(t, v.Verify(t.Context(), sourceRef))
+}
+
+func TestNotesAreBounded(t *testing.T) {
+	t.Parallel()
+	v, _ := onDisk(t, vault.Config{})
+	w := begin(t, v, sourceRef)
+	for key, value := range map[string][]byte{"": []byte("x"), strings.Repeat("k", 65): []byte("x"), "k": make([]byte, 16<<10+1)} {
+		if err := w.Note(key, value); err == nil {
+			t.Errorf("Note with a key of %d and a value of %d bytes: no error", len(key), len(value))
+		}
+	}
+	for i := range 32 {
+		must(t, w.Note(fmt.Sprint(i), make([]byte, 16<<10)))
+	}
+	if err := w.Note("one more", []byte("x")); err == nil {
+		t.Error("33rd note: no error")
+	}
+	must(t, w.Note("7", nil))
+	must(t, w.Note("one more", []byte("x")))
+	must(t, w.Sync())
+	must(t, w.Close())
+	if n := len(begin(t, v, sourceRef).Notes()); n != 32 {
+		t.Errorf("%d notes, want 32", n)
+	}
+}
+
+func TestOneWriter(t *testing.T) {
+	t.Parallel()
+	v, root := onDisk(t, vault.Config{})
+	w := begin(t, v, sourceRef)
+	other := reopen(t, root, vault.Config{})
+	_, err := other.Append(t.Context(), sourceRef)
+	wantErr(t, "second Append", err, vault.ErrBusy)
+	wantErr(t, "Delete while writing", other.Delete(t.Context(), "Film1"), vault.ErrBusy)
+	_, err = other.Compose(t.Context(), sourceRef, []byte("head"), nil)
+	wantErr(t, "Compose while writing", err, vault.ErrBusy)
+	must(t, w.Close())
+	must(t, begin(t, other, sourceRef).Close())
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	v, _ := onDisk(t, vault.Config{})
+	for _, ref := range []vault.Ref{
+		{}, {Film: "a"}, {Part: "b"}, {Film: "../x", Part: "source"}, {Film: "a/b", Part: "source"},
+		{Film: "a", Part: "x.y"}, {Film: film.FilmID(strings.Repeat("x", 65)), Part: "source"},
+	} {
+		if _, err := v.Append(t.Context(), ref); err == nil {
+			t.Errorf("Append(%q): no error", ref)
+		}
+		_, err := v.Open(t.Context(), ref)
+		wantErr(t, fmt.Sprintf("Open(%q)", ref), err, vault.ErrNotFound)
+	}
+	_, err := v.Stat(t.Context(), sourceRef)
+	wantErr(t, "Stat of nothing", err, vault.ErrNotFound)
+	wantErr(t, "Verify of nothing", v.Verify(t.Context(), sourceRef), vault.ErrNotFound)
+	must(t, v.Delete(t.Context(), "nothing"))
+	if _, err := vault.New(nil, vault.Config{SyncEvery: -1}); err == nil {
+		t.Error("New with a negative SyncEvery: no error")
+	}
+}
+
+func TestDeleteAndFilms(t *testing.T) {
+	t.Parallel()
+	v, root := onDisk(t, vault.Config{})
+	for i := range 20 {
+		seal(t, v, vault.Ref{Film: film.FilmID(fmt.Sprint("F", i)), Part: vault.Source}, []byte("film"))
+	}
+	seal(t, v, sourceRef, randomBytes(1000))
+	_, err := v.Compose(t.Context(), masterRef, []byte("head"), []vault.Extent{{vault.Source, 10, 20}})
+	must(t, err)
+	parts, err := v.Parts(t.Context(), "Film1")
+	must(t, err)
+	if want := []vault.Part{vault.Master, vault.Source}; !slices.Equal(parts, want) {
+		t.Errorf("parts %q, want %q", parts, want)
+	}
+	if got := films(t, v); len(got) != 21 {
+		t.Errorf("films %q, want 21", got)
+	}
+	reader := open(t, v, sourceRef)
+	for range 2 {
+		must(t, v.Delete(t.Context(), "Film1"))
+	}
+	_, err = v.Open(t.Context(), masterRef)
+	wantErr(t, "Open after Delete", err, vault.ErrNotFound)
+	if got := films(t, v); len(got) != 20 || slices.Contains(got, "Film1") {
+		t.Errorf("films %q, want 20 without Film1", got)
+	}
+	if got := content(t, reader, reader.Size()); !bytes.Equal(got, randomBytes(1000)) {
+		t.Error("open reader does not read on")
+	}
+	must(t, filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if strings.Contains(path, "Film1") {
+			t.Errorf("left over: %s", path)
+		}
+		return err
+	}))
+}
+
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	data := randomBytes(300_000)
+	for name, tt := range map[string]struct {
+		harm    func(t *testing.T, root string)
+		shallow bool // Stat and Open find it too
+	}{
+		"piece gone":    {func(t *testing.T, root string) { must(t, os.Remove(find(t, root, "source.bytes"))) }, true},
+		"piece short":   {func(t *testing.T, root string) { must(t, os.Truncate(find(t, root, "source.bytes"), 299_999)) }, true},
+		"piece long":    {func(t *testing.T, root string) { must(t, os.Truncate(find(t, root, "source.bytes"), 300_001)) }, true},
+		"piece flipped": {func(t *testing.T, root string) { flip(t, find(t, root, "source.bytes"), 123_456) }, false},
+		"manifest flipped": {func(t *testing.T, root string) {
+			flip(t, find(t, root, "source.manifest"), 50)
+		}, true},
+		"manifest short": {func(t *testing.T, root string) { must(t, os.Truncate(find(t, root, "source.manifest"), 60)) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v, root := onDisk(t, vault.Config{})
+			seal(t, v, sourceRef, data)
+			_, err := v.Compose(t.Context(), masterRef, []byte("head"), []vault.Extent{{vault.Source, 10, 200}})
+			must(t, err)
+			tt.harm(t, root)
+			for _, ref := range []vault.Ref{sourceRef, masterRef} {
+				err = v.Verify(t.Context(), ref)
+				wantErr(t, "Verify", err, vault.ErrDamaged)
+				if d, ok := errors.AsType[*vault.Damage](err); !ok || d.Reason == "" || d.Ref != ref {
+					t.Errorf("Verify: %#v, want a Damage of %s with a reason", err, ref)
+				}
+				if !tt.shallow {
+					continue
+				}
+				_, err = v.Stat(t.Context(), ref)
+				wantErr(t, "Stat", err, vault.ErrDamaged)
+				_, err = v.Open(t.Context(), ref)
+				wantErr(t, "Open", err, vault.ErrDamaged)
+			}
+		})
+	}
+}
+
+func flip(t *testing.T, path string, at int) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	b[at] ^= 1
+	must(t, os.WriteFile(path, b, 0o600))
+}

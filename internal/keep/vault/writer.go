@@ -1,0 +1,369 @@
+package vault
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"maps"
+	"os"
+	"slices"
+	"sync/atomic"
+
+	"filmcan/internal/blob"
+	"filmcan/internal/point"
+)
+
+// Writer writes a part of a film. One goroutine writes, syncs and seals; ReadAt, Size and Synced may be called by
+// others meanwhile. It has no buffer of its own, so thousands may be open.
+//
+// After an error it is still good, unless closed, and what it has is whole: a Write that failed left nothing; a Sync
+// that failed may have cut it back to the last good one, as [Writer.Size] tells. When the disk was full, go on once
+// there is room.
+type Writer struct {
+	vault       *Vault
+	ref         Ref
+	log, piece  blob.Appending
+	putManifest func([]byte) error
+
+	size   atomic.Int64 // bytes in the piece that count
+	synced atomic.Int64 // last.size, for others
+
+	// State of the goroutine that writes.
+	hash    hash.Hash // of the first size bytes
+	last    synced    // what the log says
+	begun   int64     // size when the last sync began
+	changes int       // to the piece, each counted
+	durable int       // changes when it was last synced
+	notes   map[string][]byte
+	pending map[string][]byte // notes that are not in the log; nil value: taken away
+	flight  *flight
+
+	logEnd   int64  // length of the log's good records
+	logSum   uint32 // checksum of the last
+	logDirty bool   // the log may have something behind them, if only on the disk
+
+	broken  error // the piece could not be cut back; only taking it up again helps
+	sealing bool
+	closed  bool
+}
+
+// flight is a sync of the piece that runs beside the writing.
+type flight struct {
+	at      synced
+	changes int
+	notes   map[string][]byte
+	done    chan error // holds one, so that it never waits for us
+}
+
+var errClosed = errors.New("film's writer is closed")
+
+// Size is the number of bytes written, Synced of those that survive a power cut.
+func (w *Writer) Size() int64 { return w.size.Load() }
+
+// Synced is the number of bytes that survive a power cut: those of the last [Writer.Sync], or of one that the Writer
+// made by itself.
+func (w *Writer) Synced() int64 { return w.synced.Load() }
+
+// Write appends p, all of it or, with an error, nothing. Every Config.SyncEvery bytes it begins a sync that runs beside
+// the writes that follow, once the one before is over. The error may be that of such a sync.
+func (w *Writer) Write(p []byte) (int, error) {
+	if err := w.usable(); err != nil {
+		return 0, err
+	}
+	due := w.size.Load()-w.begun >= w.vault.cfg.SyncEvery
+	if err := w.land(due); err != nil {
+		return 0, err
+	}
+	if due {
+		if err := w.takeOff(); err != nil {
+			return 0, err
+		}
+	}
+	w.changes++
+	if _, err := w.piece.Write(p); err != nil {
+		return 0, fmt.Errorf("write film %s: %w", w.ref, explain(err))
+	}
+	w.hash.Write(p)
+	w.size.Add(int64(len(p)))
+	w.vault.wrote(len(p), false)
+	return len(p), nil
+}
+
+// ReadFrom appends everything that r gives; it makes io.Copy use a shared, larger buffer. When it fails, up to one
+// buffer of what r gave is lost: go on where Size says.
+func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	buf := w.vault.takeBuffer()
+	defer w.vault.buffers.Put(buf)
+	var total int64
+	for {
+		n, err := r.Read(buf[:])
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return total, err
+			}
+			total += int64(n)
+		}
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// ReadAt reads what has been written so far, synced or not.
+func (w *Writer) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("read film %s at %d", w.ref, off)
+	}
+	n, err := io.NewSectionReader(w.piece, 0, w.size.Load()).ReadAt(p, off)
+	w.vault.stats.read.Add(int64(n))
+	return n, err
+}
+
+// LocalPath names the file that has the bytes, if the store keeps files. The first Size bytes of it count.
+func (w *Writer) LocalPath() (string, bool) { return localPath(w.piece) }
+
+func localPath(object any) (string, bool) {
+	f, ok := object.(interface{ File() *os.File })
+	if !ok {
+		return "", false
+	}
+	return f.File().Name(), true
+}
+
+// Note keeps a caller's value beside the film until it is sealed. It is durable with the next Sync. An empty value
+// takes the note away. Keys have up to 64 bytes, values up to 16 KiB, and there are 32 at most.
+func (w *Writer) Note(key string, value []byte) error {
+	if err := w.usable(); err != nil {
+		return err
+	}
+	_, known := w.notes[key]
+	switch {
+	case key == "" || len(key) > maxName || len(value) > maxNote:
+		return fmt.Errorf("note of film %s: key of %d and value of %d bytes", w.ref, len(key), len(value))
+	case !known && len(value) > 0 && len(w.notes) >= maxNotes:
+		return fmt.Errorf("note of film %s: more than %d", w.ref, maxNotes)
+	case bytes.Equal(w.notes[key], value):
+		return nil
+	}
+	value = bytes.Clone(value)
+	if len(value) == 0 {
+		delete(w.notes, key)
+	} else {
+		w.notes[key] = value
+	}
+	w.pending[key] = value
+	return nil
+}
+
+// Notes returns the notes, durable or not.
+func (w *Writer) Notes() map[string][]byte {
+	notes := make(map[string][]byte, len(w.notes))
+	for key, value := range w.notes {
+		notes[key] = bytes.Clone(value)
+	}
+	return notes
+}
+
+// Sync returns when everything written and noted survives a power cut.
+func (w *Writer) Sync() error {
+	if err := w.usable(); err != nil {
+		return err
+	}
+	if err := w.land(true); err != nil {
+		return err
+	}
+	if w.changes == w.durable && w.size.Load() == w.last.size && len(w.pending) == 0 {
+		return nil
+	}
+	if err := w.takeOff(); err != nil {
+		return err
+	}
+	return w.land(true)
+}
+
+// takeOff begins a sync of what has been written and noted so far. None is in flight.
+func (w *Writer) takeOff() error {
+	state, err := saveHash(w.hash)
+	if err != nil {
+		return fmt.Errorf("sync film %s: %w", w.ref, err)
+	}
+	f := &flight{
+		at: synced{size: w.size.Load(), state: state}, changes: w.changes,
+		notes: w.pending, done: make(chan error, 1),
+	}
+	w.begun, w.pending, w.flight = f.at.size, make(map[string][]byte), f
+	if f.changes == w.durable {
+		f.done <- nil
+		return nil
+	}
+	w.vault.stats.syncs.Add(1)
+	go func() { f.done <- w.piece.Sync() }() // land waits for it, and Close does
+	return nil
+}
+
+// land ends the sync in flight, if there is one and, unless it is to be waited for, it is over: it writes the record
+// that says so.
+func (w *Writer) land(wait bool) error {
+	f := w.flight
+	if f == nil {
+		return nil
+	}
+	var err error
+	if wait {
+		err = <-f.done
+	} else {
+		select {
+		case err = <-f.done:
+		default:
+			return nil
+		}
+	}
+	w.flight = nil
+	if err == nil {
+		w.durable = f.changes
+		err = w.record(f)
+	} else {
+		err = errors.Join(explain(err), w.cutBack())
+	}
+	if err != nil {
+		// They are pending again, but for those that have been noted anew.
+		maps.Copy(f.notes, w.pending)
+		w.pending = f.notes
+		w.begun = min(w.begun, w.last.size)
+		return fmt.Errorf("sync film %s: %w", w.ref, err)
+	}
+	point.Hit("vault.synced")
+	return nil
+}
+
+// record writes to the log what is durable now.
+func (w *Writer) record(f *flight) error {
+	frames := framer{sum: w.logSum}
+	for _, key := range sortedKeys(maps.Keys(f.notes)) {
+		frames.record(note{key, f.notes[key]})
+	}
+	frames.record(f.at)
+	if err := w.writeLog(&frames); err != nil {
+		return err
+	}
+	w.last = f.at
+	w.synced.Store(f.at.size)
+	return nil
+}
+
+// writeLog appends records to the log, durably. When it fails the log is cut back, and it can be tried again.
+func (w *Writer) writeLog(f *framer) error {
+	if w.logDirty {
+		if err := w.log.Truncate(w.logEnd); err != nil {
+			return explain(err)
+		}
+	}
+	w.logDirty = true
+	_, err := w.log.Write(f.buf)
+	if err == nil {
+		err = w.log.Sync()
+	}
+	if err != nil {
+		_ = w.log.Truncate(w.logEnd) // tried again before the next record
+		return explain(err)
+	}
+	w.logEnd, w.logSum, w.logDirty = w.logEnd+int64(len(f.buf)), f.sum, false
+	w.vault.wrote(len(f.buf), true)
+	return nil
+}
+
+// cutBack brings the piece back to what the log says after a sync failed: the system may have dropped any of the bytes
+// behind that, and another sync would not tell.
+func (w *Writer) cutBack() error {
+	w.changes++
+	err := w.cleanLog()
+	if err == nil {
+		err = w.piece.Truncate(w.last.size)
+	}
+	if err == nil {
+		err = w.standAt(w.last)
+	}
+	if err != nil {
+		w.broken = fmt.Errorf("film %s must be opened again: cut back to the last sync: %w", w.ref, err)
+	}
+	return w.broken
+}
+
+// cleanLog makes sure that no record of a sync that was given up is on the disk: the piece is about to be cut shorter
+// than it says.
+func (w *Writer) cleanLog() error {
+	if !w.logDirty {
+		return nil
+	}
+	if err := w.log.Truncate(w.logEnd); err != nil {
+		return err
+	}
+	if err := w.log.Sync(); err != nil {
+		return err
+	}
+	w.logDirty = false
+	return nil
+}
+
+// Restart forgets all bytes and notes, durably: the film begins anew.
+func (w *Writer) Restart() error {
+	if err := w.usable(); err != nil {
+		return err
+	}
+	if w.flight != nil {
+		<-w.flight.done // of bytes that are about to go
+		w.flight = nil
+	}
+	frames := framer{sum: w.logSum}
+	frames.record(restart{})
+	if err := w.writeLog(&frames); err != nil {
+		return fmt.Errorf("restart film %s: %w", w.ref, err)
+	}
+	clear(w.notes)
+	clear(w.pending)
+	w.changes++
+	w.last = synced{}
+	err := w.piece.Truncate(0)
+	if err == nil {
+		err = w.standAt(w.last)
+	}
+	if err != nil {
+		w.broken = fmt.Errorf("film %s must be opened again: restart: %w", w.ref, err)
+	}
+	return w.broken
+}
+
+// usable reports why nothing can be written.
+func (w *Writer) usable() error {
+	switch {
+	case w.closed:
+		return errClosed
+	case w.sealing:
+		return fmt.Errorf("film %s: %w", w.ref, ErrSealed)
+	}
+	return w.broken
+}
+
+// Close frees the Writer and leaves the part unsealed, to be taken up again. It syncs nothing: bytes written since the
+// last Sync are given up. After Seal, or a second time, it does nothing.
+func (w *Writer) Close() error {
+	if w.closed {
+		return nil
+	}
+	var err error
+	if w.broken == nil && !w.sealing {
+		err = w.land(true)
+	} else if w.flight != nil {
+		<-w.flight.done
+	}
+	w.closed = true
+	return errors.Join(err, w.piece.Close(), w.log.Close())
+}
+
+func sortedKeys(keys iter.Seq[string]) []string { return slices.Sorted(keys) }
