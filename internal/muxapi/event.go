@@ -52,8 +52,8 @@ type Delivery struct {
 	EventType film.EventType    `json:"event_type"`
 	Object    EventObject       `json:"object"`
 	CreatedAt string            `json:"created_at" doc:"When the event happened; ISO 8601, UTC."`
-	Status    string            `json:"status" enum:"pending delivered failed"`
-	Deadline  string            `json:"deadline" doc:"When it is given up; ISO 8601, UTC."`
+	Status    string            `json:"status" enum:"pending delivered given_up dropped"`
+	Deadline  string            `json:"deadline,omitempty" doc:"When it is given up; ISO 8601, UTC. There from the first attempt on."`
 	Attempts  []DeliveryAttempt `json:"attempts"`
 }
 
@@ -132,20 +132,20 @@ func deliveryOf(d film.Delivery) Delivery {
 	out := Delivery{
 		ID: d.ID, Webhook: d.Webhook.ID, EventID: d.Event.ID, EventType: d.Event.Type,
 		Object:    EventObject{Type: d.Event.Object.Type, ID: d.Event.Object.ID},
-		CreatedAt: isoTime(d.Event.At), Deadline: isoTime(d.Deadline), Status: "pending",
+		CreatedAt: isoTime(d.Event.At), Status: "pending",
 		Attempts: make([]DeliveryAttempt, len(d.Attempts)),
+	}
+	if len(d.Attempts) > 0 {
+		out.Deadline = isoTime(d.Deadline)
+	}
+	if d.Outcome != "" {
+		out.Status = string(d.Outcome)
 	}
 	for i, a := range d.Attempts {
 		out.Attempts[i] = DeliveryAttempt{
 			ID: a.ID, CreatedAt: isoTime(a.At), Duration: seconds(a.Took), Status: a.Status, Error: a.Failure,
 			Headers: a.Header, Body: a.Body,
 		}
-		if a.Succeeded() {
-			out.Status = "delivered"
-		}
-	}
-	if d.Done && out.Status == "pending" {
-		out.Status = "failed"
 	}
 	return out
 }
