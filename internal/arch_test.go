@@ -25,6 +25,8 @@ var rooms = map[string]string{
 
 	"keep/vault":   "film blob point",
 	"keep/catalog": "film sqldb point",
+	"keep/check":   "film keep/vault keep/catalog",
+	"keep/backup":  "blob blob/fs keep/catalog sqldb",
 
 	"intake": "film keep/ media media/ outbound point",
 

@@ -1,0 +1,248 @@
+//go:build crashtest
+
+package crash
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"filmcan/internal/e2e/rig"
+	"filmcan/internal/filmtest/films"
+	"filmcan/internal/filmtest/pgtest"
+)
+
+var seeds = flag.Int("seeds", 5, "how often the program is killed at each point")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	rig.CleanBinaries()
+	os.Exit(code)
+}
+
+// world is a program that is killed and started again on one folder, and what stands around it.
+type world struct {
+	t         *testing.T
+	options   rig.Options
+	outside   *rig.World
+	conductor *conductor
+
+	mu      sync.Mutex
+	process *rig.Process
+	client  *rig.Client
+	starts  int
+}
+
+func newWorld(t *testing.T, broken string) *world {
+	t.Helper()
+	w := &world{t: t, outside: rig.NewWorld(t), conductor: newConductor(t)}
+	w.options = rig.Options{
+		Binary: rig.Binary(t, "crashtest"), Data: t.TempDir(),
+		Args: []string{"--webhook", w.outside.WebhookURL()},
+		Env:  []string{"FILMCAN_POINTS=" + w.conductor.path, "FILMCAN_BREAK=" + broken},
+	}
+	if os.Getenv(pgtest.Variable) != "" {
+		w.options.Args = append(w.options.Args, "--database", pgtest.New(t))
+	}
+	if err := w.restart(nil); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) current() (*rig.Process, *rig.Client) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.process, w.client
+}
+
+// restart starts the program again after dead has ended; when somebody else did that already, nothing happens. A start
+// may die at an armed point too: then it is started once more.
+func (w *world) restart(dead *rig.Process) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.process != dead {
+		return nil
+	}
+	var err error
+	for range 3 {
+		w.starts++
+		if w.process, err = rig.TryStart(w.t, w.options); err == nil {
+			w.client = w.process.Client(w.t)
+			w.client.HTTP = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+			return nil
+		}
+	}
+	return err
+}
+
+// bounce kills the program wherever it is and starts it again.
+func (w *world) bounce() {
+	p, _ := w.current()
+	p.Kill()
+	if err := w.restart(p); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// alive starts the program again if it has died.
+func (w *world) alive() error {
+	p, _ := w.current()
+	select {
+	case <-p.Ended():
+		return w.restart(p)
+	default:
+		return nil
+	}
+}
+
+// kinds are the films that the stories are about: the three kinds of masters, one longer than several syncs.
+func kinds(t *testing.T) []films.Spec {
+	t.Helper()
+	return []films.Spec{
+		{Duration: 4 * time.Second, PadTo: 80 << 20},
+		{Duration: 4 * time.Second, Container: films.MOV},
+		{Duration: 4 * time.Second, Container: films.MKV},
+	}
+}
+
+func (w *world) story(n int) *story {
+	list := kinds(w.t)
+	spec := list[n%len(list)]
+	s := &story{world: w, film: films.Get(w.t, spec), tag: fmt.Sprintf("story %d", n)}
+	if spec.Container == "" || spec.Container == films.MP4 {
+		s.sum, _ = rig.Sum(w.t, s.film)
+	}
+	return s
+}
+
+// clean waits until the program has nothing left to do and then compares rows and bytes to the last byte.
+func (w *world) clean(ctx context.Context) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		if err := w.alive(); err != nil {
+			return err
+		}
+		err := w.agreed(ctx)
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+func (w *world) agreed(ctx context.Context) error {
+	args := append([]string{"check", "--deep", "--data", w.options.Data}, databaseOf(w.options.Args)...)
+	if out, stderr, code := rig.Run(w.t, w.options.Binary, nil, args...); code != 0 {
+		return fmt.Errorf("rows and bytes disagree:\n%s%s", out, stderr)
+	}
+	_, client := w.current()
+	_, text, err := client.Call(ctx, http.MethodGet, "/metrics", nil, nil)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "filmcan_jobs{") {
+			continue
+		}
+		// Left over may be: the expiries of grants that were revoked, and housekeeping that comes round.
+		if strings.Contains(line, `"expire_master"`) || strings.Contains(line, `"scrub_films"`) || strings.Contains(line, `"prune_events"`) {
+			continue
+		}
+		return fmt.Errorf("work is left: %s", line)
+	}
+	return nil
+}
+
+func databaseOf(args []string) []string {
+	for i, a := range args {
+		if a == "--database" {
+			return args[i : i+2]
+		}
+	}
+	return nil
+}
+
+// TestCrash kills the program at every point that a calm run announces.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	ctx := t.Context()
+	n := 0
+	for range kinds(t) { // calm: what points are there?
+		if err := w.story(n).live(ctx); err != nil {
+			t.Fatalf("without a crash: %v", err)
+		}
+		n++
+	}
+	if err := w.clean(ctx); err != nil {
+		t.Fatalf("without a crash: %v", err)
+	}
+	points := w.conductor.points()
+	if len(points) < 12 {
+		t.Fatalf("only these points are announced: %v", points)
+	}
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 1))
+	t.Logf("seed %d, %d points", seed, len(points))
+	began := time.Now()
+	for round := range *seeds {
+		for _, point := range points {
+			before := w.conductor.hitsOf(point)
+			// A story may pass a point less often than it is skipped: then a later story is killed there.
+			w.conductor.arm(point, random.IntN(3))
+			for try := 0; w.conductor.hitsOf(point) == before; try++ {
+				if try == 6 {
+					t.Fatalf("round %d: %s was not reached in %d stories", round, point, try)
+				}
+				if try >= 2 {
+					w.bounce() // some points are passed at a start alone
+				}
+				if err := w.story(n).live(ctx); err != nil {
+					t.Fatalf("round %d, killed at %s: story %d: %v", round, point, n, err)
+				}
+				n++
+			}
+		}
+		if err := w.clean(ctx); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+	}
+	t.Logf("%d stories, %d starts of the program in %s\n%s", n, w.starts, time.Since(began).Round(time.Second), w.conductor.table())
+}
+
+// TestBrokenBuildsAreCaught breaks a rule on purpose; the same stories and the same look at the end must notice.
+func TestBrokenBuildsAreCaught(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ rule, point string }{
+		{"ready-before-seal", "intake.after-ready"},
+		{"record-before-send", "webhook.before-send"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, c.rule)
+			var caught error
+			for n := 0; n < 6 && caught == nil; n++ {
+				w.conductor.arm(c.point, 0)
+				if caught = w.story(n).live(t.Context()); caught == nil {
+					caught = w.clean(t.Context())
+				}
+			}
+			if caught == nil {
+				t.Fatalf("the rule %s is broken and nobody noticed; killed %d times at %s", c.rule, w.conductor.hitsOf(c.point), c.point)
+			}
+			t.Logf("caught: %v", caught)
+		})
+	}
+}
