@@ -43,10 +43,13 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 	return n, err
 }
 
-func (w *writer) Flush() {
+// Flush is for those who ask for an [http.Flusher]; [http.ResponseController] takes FlushError.
+func (w *writer) Flush() { _ = w.FlushError() }
+
+// FlushError sends what is buffered and says how that went.
+func (w *writer) FlushError() error {
 	w.sent()
-	// Not supported by some writers of tests; then there is nothing to flush.
-	_ = http.NewResponseController(w.ResponseWriter).Flush()
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 func (w *writer) sent() {
