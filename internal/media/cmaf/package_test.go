@@ -5,24 +5,13 @@ import (
 	"testing"
 
 	"filmcan/internal/media/cmaf"
+	"filmcan/internal/media/mediatest"
 )
 
-// Small sources: ten seconds of a test card and a tone.
 const (
-	card  = "testsrc2=s=192x108:r=30:d=10"
-	tone  = "sine=f=440:r=48000:d=10"
-	tone2 = "sine=f=440:r=44100:d=10"
+	card = mediatest.Card
+	tone = mediatest.Tone
 )
-
-// av are the arguments for a film of that picture and sound.
-func av(picture, sound string, more ...string) []string {
-	return append([]string{"-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-c:a", "aac", "-b:a", "64k"}, more...)
-}
-
-// x264 are the arguments of a quick encode with a key frame every n frames.
-func x264(gop string, more ...string) []string {
-	return append([]string{"-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "3", "-g", gop, "-keyint_min", gop, "-sc_threshold", "0", "-threads", "2"}, more...)
-}
 
 // TestFrameForFrame packages films of every standard kind and lets ffmpeg compare: each packet byte for byte at its
 // time, each decoded picture, by concatenation and through a playlist.
@@ -36,38 +25,38 @@ func TestFrameForFrame(t *testing.T) {
 		// signed offsets by the largest negative one.
 		late int64
 	}{
-		{"b-frames", "f.mp4", av(card, tone, x264("60")...), 3, 0},
-		{"moov first", "f.mp4", av(card, tone, x264("60", "-movflags", "+faststart")...), 3, 0},
-		{"key frames at odd places", "f.mp4", av(card, tone, x264("70")...), 3, 0},
-		{"one long group", "f.mp4", av(card, tone, x264("300")...), 1, 0},
-		{"23.976", "f.mp4", av("testsrc2=s=192x108:r=24000/1001:d=10", tone, x264("48")...), 3, 0},
-		{"odd time scale", "f.mp4", av("testsrc2=s=192x108:r=30000/1001:d=10", tone, x264("30", "-video_track_timescale", "1000007")...), 3, 0},
-		{"44.1 kHz", "f.mp4", av(card, tone2, x264("60")...), 3, 0},
-		{"variable frame rate", "f.mp4", av(card, tone, slices.Concat([]string{"-vf", "select='if(between(t,2,4),not(mod(n,3)),if(between(t,6,7),not(mod(n,7)),1))'", "-fps_mode", "vfr"}, x264("50", "-video_track_timescale", "90000"))...), 3, 0},
-		{"milliseconds", "f.mp4", av(card, tone, x264("60", "-video_track_timescale", "1000")...), 3, 0},
-		{"five frames a second, deep reorder", "f.mp4", av("testsrc2=s=192x108:r=5:d=10", tone, x264("20", "-x264-params", "bframes=8:b-pyramid=normal:b-adapt=0", "-bf", "8")...), 3, 0},
-		{"no b-frames", "f.mp4", av(card, tone, x264("60", "-bf", "0")...), 3, 0},
-		{"all key frames", "f.mp4", av(card, tone, x264("1")...), 3, 0},
-		{"video only", "f.mp4", append([]string{"-f", "lavfi", "-i", card}, x264("60")...), 3, 0},
+		{"b-frames", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60")...), 3, 0},
+		{"moov first", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60", "-movflags", "+faststart")...), 3, 0},
+		{"key frames at odd places", "f.mp4", mediatest.AV(card, tone, mediatest.X264("70")...), 3, 0},
+		{"one long group", "f.mp4", mediatest.AV(card, tone, mediatest.X264("300")...), 1, 0},
+		{"23.976", "f.mp4", mediatest.AV("testsrc2=s=192x108:r=24000/1001:d=10", tone, mediatest.X264("48")...), 3, 0},
+		{"odd time scale", "f.mp4", mediatest.AV("testsrc2=s=192x108:r=30000/1001:d=10", tone, mediatest.X264("30", "-video_track_timescale", "1000007")...), 3, 0},
+		{"44.1 kHz", "f.mp4", mediatest.AV(card, "sine=f=440:r=44100:d=10", mediatest.X264("60")...), 3, 0},
+		{"variable frame rate", "f.mp4", mediatest.AV(card, tone, slices.Concat([]string{"-vf", "select='if(between(t,2,4),not(mod(n,3)),if(between(t,6,7),not(mod(n,7)),1))'", "-fps_mode", "vfr"}, mediatest.X264("50", "-video_track_timescale", "90000"))...), 3, 0},
+		{"milliseconds", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60", "-video_track_timescale", "1000")...), 3, 0},
+		{"five frames a second, deep reorder", "f.mp4", mediatest.AV("testsrc2=s=192x108:r=5:d=10", tone, mediatest.X264("20", "-x264-params", "bframes=8:b-pyramid=normal:b-adapt=0", "-bf", "8")...), 3, 0},
+		{"no b-frames", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60", "-bf", "0")...), 3, 0},
+		{"all key frames", "f.mp4", mediatest.AV(card, tone, mediatest.X264("1")...), 3, 0},
+		{"video only", "f.mp4", append([]string{"-f", "lavfi", "-i", card}, mediatest.X264("60")...), 3, 0},
 		{"audio only", "f.m4a", []string{"-f", "lavfi", "-i", tone, "-c:a", "aac"}, 3, 0},
-		{"fragmented", "f.mp4", av(card, tone, x264("60", "-movflags", "+frag_keyframe+empty_moov+default_base_moof")...), 3, 0},
-		{"fragmented, old style", "f.mp4", av(card, tone, x264("60", "-movflags", "+frag_keyframe+empty_moov", "-frag_duration", "700000")...), 3, 0},
-		{"fragmented, offsets signed", "f.mp4", av(card, tone, x264("60", "-movflags", "+frag_keyframe+empty_moov+negative_cts_offsets+dash")...), 3, 1024},
-		{"offsets signed", "f.mp4", av(card, tone, x264("60", "-movflags", "+negative_cts_offsets")...), 3, 0},
-		{"quicktime", "f.mov", av(card, tone, x264("60")...), 3, 0},
-		{"sound 0.7 s late", "f.mp4", append([]string{"-f", "lavfi", "-i", card, "-itsoffset", "0.7", "-f", "lavfi", "-i", tone, "-c:a", "aac"}, x264("60")...), 3, 0},
-		{"picture 0.3 s late", "f.mp4", append([]string{"-itsoffset", "0.3", "-f", "lavfi", "-i", card, "-f", "lavfi", "-i", tone, "-c:a", "aac"}, x264("60")...), 3, 0},
-		{"sound longer than picture", "f.mp4", av("testsrc2=s=192x108:r=30:d=5", "sine=f=440:r=48000:d=14", x264("60")...), 2, 0},
-		{"sound shorter than picture", "f.mp4", av(card, "sine=f=440:r=48000:d=3", x264("60")...), 3, 0},
-		{"hevc", "f.mp4", av(card, tone, "-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params", "log-level=error:keyint=60:min-keyint=60:open-gop=0:bframes=3"), 3, 0},
-		{"hevc 10 bit, hev1", "f.mp4", av(card, tone, "-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-tag:v", "hev1", "-x265-params", "log-level=error:keyint=60:min-keyint=60:open-gop=0:scenecut=0"), 3, 0},
-		{"hevc quicktime", "f.mov", av(card, tone, "-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params", "log-level=error:keyint=60:min-keyint=60:open-gop=0:bframes=3"), 3, 0},
-		{"mono 8 kHz", "f.mp4", av(card, "sine=f=440:r=8000:d=10", x264("60", "-ac", "1")...), 3, 0},
+		{"fragmented", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60", "-movflags", "+frag_keyframe+empty_moov+default_base_moof")...), 3, 0},
+		{"fragmented, old style", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60", "-movflags", "+frag_keyframe+empty_moov", "-frag_duration", "700000")...), 3, 0},
+		{"fragmented, offsets signed", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60", "-movflags", "+frag_keyframe+empty_moov+negative_cts_offsets+dash")...), 3, 1024},
+		{"offsets signed", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60", "-movflags", "+negative_cts_offsets")...), 3, 0},
+		{"quicktime", "f.mov", mediatest.AV(card, tone, mediatest.X264("60")...), 3, 0},
+		{"sound 0.7 s late", "f.mp4", append([]string{"-f", "lavfi", "-i", card, "-itsoffset", "0.7", "-f", "lavfi", "-i", tone, "-c:a", "aac"}, mediatest.X264("60")...), 3, 0},
+		{"picture 0.3 s late", "f.mp4", append([]string{"-itsoffset", "0.3", "-f", "lavfi", "-i", card, "-f", "lavfi", "-i", tone, "-c:a", "aac"}, mediatest.X264("60")...), 3, 0},
+		{"sound longer than picture", "f.mp4", mediatest.AV("testsrc2=s=192x108:r=30:d=5", "sine=f=440:r=48000:d=14", mediatest.X264("60")...), 2, 0},
+		{"sound shorter than picture", "f.mp4", mediatest.AV(card, "sine=f=440:r=48000:d=3", mediatest.X264("60")...), 3, 0},
+		{"hevc", "f.mp4", mediatest.AV(card, tone, mediatest.X265("keyint=60:min-keyint=60:open-gop=0:bframes=3")...), 3, 0},
+		{"hevc 10 bit, hev1", "f.mp4", mediatest.AV(card, tone, mediatest.X265("keyint=60:min-keyint=60:open-gop=0:scenecut=0", "-pix_fmt", "yuv420p10le", "-tag:v", "hev1")...), 3, 0},
+		{"hevc quicktime", "f.mov", mediatest.AV(card, tone, mediatest.X265("keyint=60:min-keyint=60:open-gop=0:bframes=3")...), 3, 0},
+		{"mono 8 kHz", "f.mp4", mediatest.AV(card, "sine=f=440:r=8000:d=10", mediatest.X264("60", "-ac", "1")...), 3, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			path := film(t, tt.file, tt.args...)
+			path := mediatest.Film(t, tt.file, tt.args...)
 			x, f := index(t, path)
 			standard(t, x, f)
 			p, err := cmaf.Plan(x)
@@ -83,19 +72,19 @@ func TestFrameForFrame(t *testing.T) {
 			}
 			if v := p.Video; v != nil {
 				out := write(t, v, f, p.TargetDuration)
-				comparePackets(t, "video", v, tt.late, packets(t, out.file, "v:0"), packets(t, path, "v:0"))
-				want := frames(t, path)
-				if got := frames(t, out.file); !slices.Equal(got, want) {
+				comparePackets(t, "video", v, tt.late, mediatest.Packets(t, out.file, "v:0"), mediatest.Packets(t, path, "v:0"))
+				want := mediatest.Frames(t, path)
+				if got := mediatest.Frames(t, out.file); !slices.Equal(got, want) {
 					t.Errorf("%d decoded pictures of the segments differ from the %d of the film", len(got), len(want))
 				}
-				if got := frames(t, out.playlist); !slices.Equal(got, want) {
+				if got := mediatest.Frames(t, out.playlist); !slices.Equal(got, want) {
 					t.Errorf("%d decoded pictures through the playlist differ from the %d of the film", len(got), len(want))
 				}
 			}
 			if a := p.Audio; a != nil {
 				out := write(t, a, f, p.TargetDuration)
-				comparePackets(t, "audio", a, 0, packets(t, out.file, "a:0"), packets(t, path, "a:0"))
-				if got, want := len(packets(t, out.playlist, "a:0")), a.Track.Len(); got != want {
+				comparePackets(t, "audio", a, 0, mediatest.Packets(t, out.file, "a:0"), mediatest.Packets(t, path, "a:0"))
+				if got, want := len(mediatest.Packets(t, out.playlist, "a:0")), a.Track.Len(); got != want {
 					t.Errorf("%d packets through the playlist, want %d", got, want)
 				}
 			}

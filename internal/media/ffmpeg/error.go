@@ -18,6 +18,8 @@ const (
 // Error is a process that did not do its work. It says nothing for customers: what ffmpeg prints names paths of ours.
 type Error struct {
 	Program string // "ffmpeg" or "ffprobe"
+	// Unstarted: the program is missing or could not be started, which says nothing of the film.
+	Unstarted bool
 	// Limit is set where a limit ended it.
 	Limit Limit
 	// Lines are the last ones that it printed.

@@ -40,7 +40,7 @@ const watchEvery = 500 * time.Millisecond
 func (r *Runner) run(ctx context.Context, j job) error {
 	program, err := find(j.program)
 	if err != nil {
-		return &Error{Program: j.name, Cause: err}
+		return &Error{Program: j.name, Unstarted: true, Cause: err}
 	}
 	limited, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -61,6 +61,7 @@ func (r *Runner) run(ctx context.Context, j job) error {
 	cmd.WaitDelay = 5 * time.Second
 
 	var watch sync.WaitGroup
+	started := false
 	err = lockedToThread(func() error {
 		if err := cmd.Start(); err != nil {
 			return err
@@ -70,6 +71,7 @@ func (r *Runner) run(ctx context.Context, j job) error {
 			_ = killGroup(cmd.Process.Pid) // a process without limits must not go on
 			return errors.Join(err, cmd.Wait())
 		}
+		started = true
 		if j.output != "" {
 			watch.Go(func() { watchOutput(limited, j.output, j.limits.Output, func() { stop(errOutput) }) })
 		}
@@ -85,7 +87,7 @@ func (r *Runner) run(ctx context.Context, j job) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	e := &Error{Program: j.name, Lines: stderr.lines(), Cause: err}
+	e := &Error{Program: j.name, Unstarted: !started, Lines: stderr.lines(), Cause: err}
 	switch {
 	case errors.Is(cause, errWall):
 		e.Limit = LimitWall

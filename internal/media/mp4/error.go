@@ -34,8 +34,8 @@ type Error struct {
 	Kind    ErrorKind
 	Message string
 	Detail  string
-	// Samples and Whole count, for Truncated, the samples announced and those that the file holds entirely; both are 0
-	// where the tables themselves are missing.
+	// Samples and Whole count, for Truncated, the samples announced and those that the file holds entirely; Samples is 0
+	// where the tables themselves are cut off.
 	Samples, Whole int
 }
 

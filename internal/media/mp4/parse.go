@@ -172,7 +172,7 @@ func (p *parser) finish() error {
 			Kind:    Truncated,
 			Message: "The file is incomplete: its last part is cut off. Was the recording or the transfer interrupted?",
 			Detail:  "a top-level box reaches beyond the end of the file",
-			Samples: total, Whole: whole,
+			Whole:   whole,
 		}
 	}
 	x.settle()

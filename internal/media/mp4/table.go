@@ -79,7 +79,10 @@ func (t *tables) flatten(n int, most, fileSize int64) (samples, error) {
 }
 
 func (t *tables) sizes(s *samples, n int) error {
-	if t.stsz == nil {
+	switch {
+	case n == 0:
+		return nil
+	case t.stsz == nil:
 		return t.compactSizes(s, n)
 	}
 	if same := binary.BigEndian.Uint32(t.stsz[4:]); same != 0 {
