@@ -12,7 +12,7 @@ import (
 )
 
 // Seal ends the writing for good: the part is durable, immutable and can be opened. It costs a sync of what was not
-// synced yet and one small file. The Writer is closed by it; after an error Seal may be tried again, or Close called.
+// synced yet and one small file. The Writer is closed by it; after an error it may be tried again, or Close called.
 func (w *Writer) Seal() (Sealed, error) {
 	if w.closed {
 		return Sealed{}, errClosed
@@ -26,7 +26,8 @@ func (w *Writer) Seal() (Sealed, error) {
 	if w.changes != w.durable {
 		w.vault.stats.syncs.Add(1)
 		if err := w.piece.Sync(); err != nil {
-			return Sealed{}, fmt.Errorf("seal film %s: %w", w.ref, errors.Join(explain(err), w.cutBack()))
+			w.broken = fmt.Errorf("film %s is to be taken up again: seal: %w", w.ref, explain(err))
+			return Sealed{}, w.broken
 		}
 		w.durable = w.changes
 	}

@@ -19,9 +19,9 @@ import (
 // Writer writes a part of a film. One goroutine writes, syncs and seals; ReadAt, Size and Synced may be called by
 // others meanwhile. It has no buffer of its own, so thousands may be open.
 //
-// After an error it is still good, unless closed, and what it has is whole: a Write that failed left nothing; a Sync
-// that failed may have cut it back to the last good one, as [Writer.Size] tells. When the disk was full, go on once
-// there is room.
+// A Write that failed, because the disk is full for one, left nothing: go on once there is room. When the system could
+// not sync the piece it may have dropped any byte since the last good sync and does not tell which, so the Writer then
+// gives nothing but that error: Close it and take the part up again with [Vault.Append].
 type Writer struct {
 	vault       *Vault
 	ref         Ref
@@ -43,9 +43,9 @@ type Writer struct {
 
 	logEnd   int64  // length of the log's good records
 	logSum   uint32 // checksum of the last
-	logDirty bool   // the log may have something behind them, if only on the disk
+	logDirty bool   // the log may have something behind them
 
-	broken  error // the piece could not be cut back; only taking it up again helps
+	broken  error // what is in the piece is not known; only taking it up again helps
 	sealing bool
 	closed  bool
 }
@@ -229,7 +229,8 @@ func (w *Writer) land(wait bool) error {
 		w.durable = f.changes
 		err = w.record(f)
 	} else {
-		err = errors.Join(explain(err), w.cutBack())
+		err = explain(err)
+		w.broken = fmt.Errorf("film %s is to be taken up again: sync: %w", w.ref, err)
 	}
 	if err != nil {
 		// They are pending again, but for those that have been noted anew.
@@ -278,39 +279,6 @@ func (w *Writer) writeLog(f *framer) error {
 	return nil
 }
 
-// cutBack brings the piece back to what the log says after a sync failed: the system may have dropped any of the bytes
-// behind that, and another sync would not tell.
-func (w *Writer) cutBack() error {
-	w.changes++
-	err := w.cleanLog()
-	if err == nil {
-		err = w.piece.Truncate(w.last.size)
-	}
-	if err == nil {
-		err = w.standAt(w.last)
-	}
-	if err != nil {
-		w.broken = fmt.Errorf("film %s must be opened again: cut back to the last sync: %w", w.ref, err)
-	}
-	return w.broken
-}
-
-// cleanLog makes sure that no record of a sync that was given up is on the disk: the piece is about to be cut shorter
-// than it says.
-func (w *Writer) cleanLog() error {
-	if !w.logDirty {
-		return nil
-	}
-	if err := w.log.Truncate(w.logEnd); err != nil {
-		return err
-	}
-	if err := w.log.Sync(); err != nil {
-		return err
-	}
-	w.logDirty = false
-	return nil
-}
-
 // Restart forgets all bytes and notes, durably: the film begins anew.
 func (w *Writer) Restart() error {
 	if err := w.usable(); err != nil {
@@ -334,7 +302,7 @@ func (w *Writer) Restart() error {
 		err = w.standAt(w.last)
 	}
 	if err != nil {
-		w.broken = fmt.Errorf("film %s must be opened again: restart: %w", w.ref, err)
+		w.broken = fmt.Errorf("film %s is to be taken up again: restart: %w", w.ref, explain(err))
 	}
 	return w.broken
 }
