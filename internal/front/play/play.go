@@ -1,0 +1,116 @@
+package play
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	"filmcan/internal/derive/passthrough"
+	"filmcan/internal/film"
+	"filmcan/internal/front/door"
+	"filmcan/internal/keep/vault"
+)
+
+// Catalog knows whose a playback id is.
+type Catalog interface {
+	// ResolvePlayback returns the asset and the playback id; the error is a film.Error where there is no such id.
+	ResolvePlayback(ctx context.Context, id film.PlaybackID) (film.Asset, film.Playback, error)
+}
+
+// Config sets the door up.
+type Config struct {
+	// PublicURL is how the world reaches the program, such as https://video.example.com. Requests that come under
+	// another host name get playlists with that one.
+	PublicURL string
+}
+
+// Door serves viewers.
+type Door struct {
+	public  address
+	catalog Catalog
+	films   *passthrough.Packager
+}
+
+// New returns the door.
+func New(catalog Catalog, films *passthrough.Packager, cfg Config) (*Door, error) {
+	public, err := parseAddress(cfg.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	return &Door{public: public, catalog: catalog, films: films}, nil
+}
+
+// watched is a playback id that may be watched now, and the film behind it.
+type watched struct {
+	id    film.PlaybackID
+	asset film.Asset
+	film  *passthrough.Film
+}
+
+// resolve finds the asset of a public playback id (reference page, 5.8).
+func (d *Door) resolve(ctx context.Context, name string) (film.PlaybackID, film.Asset, error) {
+	if !validID(name) {
+		return "", film.Asset{}, film.Invalid("Invalid playback id")
+	}
+	id := film.PlaybackID(name)
+	asset, playback, err := d.catalog.ResolvePlayback(ctx, id)
+	if err != nil {
+		return "", film.Asset{}, err
+	}
+	door.Annotate(ctx, attributes(id, asset)...)
+	if playback.Policy != film.PolicyPublic {
+		return "", film.Asset{}, &film.Error{
+			Code: film.CodeForbidden, Fault: film.FaultCustomer,
+			Message: "Playback of " + string(playback.Policy) + " playback ids is not available yet",
+		}
+	}
+	switch asset.Status {
+	case film.AssetReady:
+		return id, asset, nil
+	case film.AssetErrored:
+		return "", film.Asset{}, film.NotReady("Asset is errored")
+	case film.AssetPreparing:
+	}
+	return "", film.Asset{}, film.NotReady("Asset is not ready")
+}
+
+// open finds the film of a public playback id of a ready asset.
+func (d *Door) open(ctx context.Context, name string) (watched, error) {
+	id, asset, err := d.resolve(ctx, name)
+	if err != nil {
+		return watched{}, err
+	}
+	f, err := d.films.Open(ctx, base(asset))
+	if err != nil {
+		return watched{}, err
+	}
+	return watched{id: id, asset: asset, film: f}, nil
+}
+
+// base is the part of the vault that an asset's renditions are cut from: the made master, or the source itself, of
+// which a composed master is but another view.
+func base(asset film.Asset) vault.Ref {
+	if asset.Master.Kind == film.MasterMade {
+		return vault.Ref{Film: asset.Film, Part: vault.Master}
+	}
+	return vault.Ref{Film: asset.Film, Part: vault.Source}
+}
+
+// validID reports whether a playback id can be written so (reference page, 1.9).
+func validID(s string) bool {
+	const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return s != "" && len(s) <= 255 && strings.Trim(s, alphanumeric) == ""
+}
+
+// serve answers with content. What goes wrong on the way is noted, unless it is the viewer's leaving.
+func serve(w http.ResponseWriter, r *http.Request, c door.Content) {
+	err := door.Serve(w, r, c)
+	if err == nil || r.Context().Err() != nil {
+		return
+	}
+	if _, gone := errors.AsType[*net.OpError](err); !gone {
+		door.Fail(r.Context(), err)
+	}
+}
