@@ -65,8 +65,8 @@ func schemaOf(t reflect.Type, all map[string]*Schema) *Schema {
 		if _, known := all[t.Name()]; !known {
 			s := &Schema{Type: []string{"object"}, Properties: map[string]*Schema{}}
 			all[t.Name()] = s
-			for i := range t.NumField() {
-				s.addField(t.Field(i), all)
+			for f := range t.Fields() {
+				s.addField(f, all)
 			}
 		}
 		return SchemaRef(t.Name())

@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	must(t, db.Migrate(t.Context(), catalog.Migrations(), nil))
 	w := &world{log: &logBuffer{}}
 	w.Catalog = catalog.New(db, noJobs{}, catalog.Config{Keep: masterIsThere{}})
-	t.Cleanup(func() { must(t, w.Catalog.Close()) })
+	t.Cleanup(func() { must(t, w.Close()) })
 	w.env = w.environment(t, "Development")
 	w.caller = w.token(t, w.env.ID, film.AllPermissions()...)
 	w.api = New(Config{Catalog: w.Catalog, Links: testLinks{}, Log: slog.New(slog.NewTextHandler(w.log, nil)), Version: "1.2.3"})
