@@ -1,0 +1,215 @@
+package intake
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"filmcan/internal/film"
+	"filmcan/internal/keep/catalog"
+	"filmcan/internal/keep/vault"
+	"filmcan/internal/media/ffmpeg"
+	"filmcan/internal/media/mp4"
+	"filmcan/internal/outbound"
+	"filmcan/internal/point"
+)
+
+// Config of an [Intake]. Zero values take those of [Default]; only WorkDir has none.
+type Config struct {
+	// WorkDir is a folder for files on their way into the vault. Other processes may use it too.
+	WorkDir string
+	// MaxInput is how many bytes an input may have.
+	MaxInput int64
+	Fetch    Fetch // its MaxSize is MaxInput
+	// WatchEvery is how often a running ingest looks whether its asset is still there, and notes its progress.
+	WatchEvery time.Duration
+	// ScrubEvery is after how long a film's bytes are read and verified again.
+	ScrubEvery time.Duration
+	Limits     mp4.Limits
+}
+
+// Default is what production uses.
+func Default() Config {
+	return Config{
+		MaxInput: 1 << 40,
+		Fetch: Fetch{
+			Tries: 5, Headway: 1 << 20, Pause: time.Second, MaxTime: 12 * time.Hour, MinRate: 8 << 10, Window: 30 * time.Second,
+		},
+		WatchEvery: time.Second,
+		ScrubEvery: 30 * 24 * time.Hour,
+	}
+}
+
+// Intake has the handlers of ingest, purge and scrub. Safe for concurrent use.
+type Intake struct {
+	cfg     Config
+	catalog *catalog.Catalog
+	vault   *vault.Vault
+	client  *outbound.Client
+	ffmpeg  *ffmpeg.Runner
+	log     *slog.Logger
+	folders *folders
+}
+
+// New returns an intake and removes what crashed ones left in the work folder.
+func New(cfg Config, c *catalog.Catalog, v *vault.Vault, client *outbound.Client, runner *ffmpeg.Runner, log *slog.Logger) (*Intake, error) {
+	def := Default()
+	f, d := cfg.Fetch, def.Fetch
+	cfg.MaxInput = cmp.Or(cfg.MaxInput, def.MaxInput)
+	cfg.Fetch = Fetch{
+		Tries: cmp.Or(f.Tries, d.Tries), Headway: cmp.Or(f.Headway, d.Headway), Pause: cmp.Or(f.Pause, d.Pause),
+		MaxTime: cmp.Or(f.MaxTime, d.MaxTime), MaxSize: cfg.MaxInput,
+		MinRate: cmp.Or(f.MinRate, d.MinRate), Window: cmp.Or(f.Window, d.Window),
+	}
+	cfg.WatchEvery = cmp.Or(cfg.WatchEvery, def.WatchEvery)
+	cfg.ScrubEvery = cmp.Or(cfg.ScrubEvery, def.ScrubEvery)
+	folders, err := openFolders(cfg.WorkDir)
+	if err != nil {
+		return nil, err
+	}
+	return &Intake{cfg: cfg, catalog: c, vault: v, client: client, ffmpeg: runner, log: log, folders: folders}, nil
+}
+
+// errGone ends an ingest whose asset was deleted, or whose end another worker has told already.
+var errGone = errors.New("the asset is no longer preparing")
+
+// busyPause is how long to wait for another process that writes the same film.
+const busyPause = 2 * time.Second
+
+// Ingest is the handler of [film.IngestAsset]. Attempt counts the runs from 1; beyond last there was no more luck, and
+// the asset becomes errored. What is the input's doing ends in an errored asset and no error.
+func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, last int) error {
+	a, err := in.catalog.AssetForWork(ctx, job.Asset)
+	if film.IsCode(err, film.CodeNotFound) {
+		return nil // deleted meanwhile; its bytes are the purge's
+	}
+	if err != nil {
+		return fmt.Errorf("ingest asset %s: %w", job.Asset, err)
+	}
+	if a.Status != film.AssetPreparing {
+		return nil // an earlier run has told the end, and died before it could say so
+	}
+	if attempt > last {
+		return in.refuse(ctx, a, gaveUp(nil))
+	}
+	began := time.Now()
+	err = in.watched(ctx, a, func(ctx context.Context, m *meter) error { return in.prepare(ctx, a, m) })
+	f, refused := errors.AsType[*failure](err)
+	later, _ := errors.AsType[*film.Later](err)
+	switch {
+	case err == nil:
+		in.log.InfoContext(ctx, "asset ready", "asset", a.ID, "dur", time.Since(began))
+		return nil
+	case errors.Is(err, errGone):
+		return in.abandon(ctx, a)
+	case ctx.Err() != nil || later != nil:
+		return err
+	case refused:
+		in.log.InfoContext(ctx, "input refused", "asset", a.ID, "why", f.why, "err", err, "dur", time.Since(began))
+		return in.refuse(ctx, a, f)
+	case errors.Is(err, vault.ErrBusy):
+		return &film.Later{After: busyPause}
+	case attempt >= last:
+		return errors.Join(fmt.Errorf("ingest asset %s: %w", a.ID, err), in.refuse(ctx, a, gaveUp(err)))
+	}
+	return fmt.Errorf("ingest asset %s: %w", a.ID, err)
+}
+
+// prepare does all of the work. It returns a *failure where the input is to blame.
+func (in *Intake) prepare(ctx context.Context, a film.Asset, m *meter) error {
+	src, err := in.source(ctx, a, m)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	v, err := in.examine(ctx, a, src)
+	if err != nil {
+		return err
+	}
+	err = in.finish(ctx, a, src, v)
+	if v.release != nil {
+		err = errors.Join(err, v.release())
+	}
+	return err
+}
+
+// finish seals what is not sealed yet and tells the catalog, in this order: a film is never ready before its bytes are
+// safe.
+func (in *Intake) finish(ctx context.Context, a film.Asset, src *source, v *view) error {
+	point.Hit("intake.looked")
+	if point.Broken("ready-before-seal") {
+		if err := in.tell(ctx, a, v.found); err != nil {
+			return err
+		}
+	}
+	sealed, err := src.seal()
+	if err != nil {
+		return err
+	}
+	if v.master != nil {
+		if sealed, err = v.master(sealed); err != nil {
+			return err
+		}
+	}
+	v.found.Master.Size, v.found.Master.SHA256, v.found.Master.ETag = sealed.Size, sealed.SHA256, sealed.ETag
+	point.Hit("intake.before-ready")
+	if err := in.tell(ctx, a, v.found); err != nil {
+		return err
+	}
+	point.Hit("intake.after-ready")
+	return nil
+}
+
+func (in *Intake) tell(ctx context.Context, a film.Asset, found film.Found) error {
+	return overIsGone(in.catalog.AssetReady(ctx, a.ID, found))
+}
+
+// refuse ends the asset and removes the bytes that nobody will ask for. Rows before bytes.
+func (in *Intake) refuse(ctx context.Context, a film.Asset, f *failure) error {
+	if len(f.reasons) > 0 {
+		if err := overIsGone(in.catalog.AssetDetected(ctx, a.ID, f.reasons)); err != nil && !errors.Is(err, errGone) {
+			return err
+		}
+	}
+	err := overIsGone(in.catalog.AssetFailed(ctx, a.ID, f.stored()))
+	if errors.Is(err, errGone) {
+		return in.abandon(ctx, a)
+	}
+	if err != nil {
+		return err
+	}
+	point.Hit("intake.refused")
+	return in.remove(ctx, a.Film)
+}
+
+// abandon clears up after an asset that is no longer preparing: its bytes go, unless another worker made it ready.
+func (in *Intake) abandon(ctx context.Context, a film.Asset) error {
+	now, err := in.catalog.AssetForWork(ctx, a.ID)
+	if err == nil && now.Status != film.AssetErrored {
+		return nil
+	}
+	if err != nil && !film.IsCode(err, film.CodeNotFound) {
+		return err
+	}
+	return in.remove(ctx, a.Film)
+}
+
+// remove deletes a film's bytes; where another process is still at them it comes back later.
+func (in *Intake) remove(ctx context.Context, id film.FilmID) error {
+	err := in.vault.Delete(ctx, id)
+	if errors.Is(err, vault.ErrBusy) {
+		return &film.Later{After: busyPause}
+	}
+	return err
+}
+
+// overIsGone names the two answers of the catalog which mean that there is nothing left to do.
+func overIsGone(err error) error {
+	if film.IsCode(err, film.CodeNotFound) || film.IsCode(err, film.CodeConflict) {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	return err
+}

@@ -1,0 +1,221 @@
+package intake
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"filmcan/internal/film"
+	"filmcan/internal/media/ffmpeg"
+	"filmcan/internal/media/mp4"
+	"filmcan/internal/media/sniff"
+	"filmcan/internal/outbound"
+)
+
+// why names a kind of failure, for logs and tests.
+type why string
+
+const (
+	whyURL       why = "url"
+	whyDNS       why = "dns"
+	whyRefused   why = "refused"
+	whyConnect   why = "connect"
+	whyTLS       why = "tls"
+	whyRedirect  why = "redirect"
+	whyNoAnswer  why = "no_answer"
+	whyStatus    why = "status"
+	whyEncoded   why = "encoded"
+	whyRange     why = "range"
+	whyChanged   why = "changed"
+	whyCutOff    why = "cut_off"
+	whyStalled   why = "stalled"
+	whySlow      why = "slow"
+	whyTooLong   why = "too_long"
+	whyTooLarge  why = "too_large"
+	whyEmpty     why = "empty"
+	whyNotFilm   why = "not_film"
+	whyUnread    why = "unreadable"
+	whyStandards why = "non_standard"
+	whyGaveUp    why = "gave_up"
+)
+
+// failure is an end of an ingest that is the input's doing. Its message is for the customer.
+type failure struct {
+	why     why
+	message string
+	// again: another try may go better, after at least that pause.
+	again   bool
+	pause   time.Duration
+	reasons film.Reasons
+	cause   error
+}
+
+func (f *failure) Error() string {
+	text := "ingest: " + string(f.why)
+	if f.cause != nil {
+		text += ": " + f.cause.Error()
+	}
+	return text
+}
+
+func (f *failure) Unwrap() error { return f.cause }
+
+func fail(w why, cause error, format string, args ...any) *failure {
+	return &failure{why: w, message: fmt.Sprintf(format, args...), cause: cause}
+}
+
+func (f *failure) transient() *failure {
+	f.again = true
+	return f
+}
+
+// stored is the failure as the asset keeps it.
+func (f *failure) stored() film.Failure {
+	kind := "invalid_input"
+	if f.why == whyGaveUp {
+		kind = "processing_error"
+	}
+	return film.Failure{Type: kind, Messages: []string{f.message}, Reasons: f.reasons}
+}
+
+func gaveUp(cause error) *failure {
+	return fail(whyGaveUp, cause, "The input could not be processed because of a problem on our side. Please create the asset again.")
+}
+
+// sayOutbound puts a request that got no answer into words.
+func sayOutbound(err error) error {
+	e, ok := errors.AsType[*outbound.Error](err)
+	if !ok {
+		return err
+	}
+	host := "The input's host " + e.Host
+	if e.Hop > 0 {
+		host = "The host " + e.Host + ", to which the input's URL redirects,"
+	}
+	switch e.Kind {
+	case outbound.KindAddress:
+		return fail(whyURL, err, "The input's URL is not valid.")
+	case outbound.KindScheme:
+		return fail(whyURL, err, "The input's URL must begin with http:// or https://.")
+	case outbound.KindDNS:
+		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+			return fail(whyDNS, err, "%s does not exist: its name could not be resolved (DNS).", host)
+		}
+		return fail(whyDNS, err, "The name of the input's host %s could not be resolved (DNS).", e.Host).transient()
+	case outbound.KindRefused:
+		return fail(whyRefused, err, "%s has an address that inputs may not come from: it is private, local or reserved.", host)
+	case outbound.KindConnect:
+		return fail(whyConnect, err, "%s does not accept connections.", host).transient()
+	case outbound.KindTLS:
+		if _, bad := errors.AsType[*tls.CertificateVerificationError](err); bad {
+			return fail(whyTLS, err, "%s has a certificate that cannot be trusted (TLS).", host)
+		}
+		return fail(whyTLS, err, "No secure connection to the input's host %s came about (TLS).", e.Host).transient()
+	case outbound.KindRedirect:
+		if scheme, ok := errors.AsType[*outbound.Error](e.Cause); ok && scheme.Kind == outbound.KindScheme {
+			return fail(whyRedirect, err, "The input's URL redirects to an address that is neither http nor https.")
+		}
+		return fail(whyRedirect, err, "The input's URL redirects too often, or to nowhere.")
+	case outbound.KindTimeout:
+		return fail(whyNoAnswer, err, "%s accepted the connection, but did not answer in time.", host).transient()
+	case outbound.KindResponse:
+		return fail(whyNoAnswer, err, "%s closed the connection without an answer, or is not a web server.", host).transient()
+	}
+	return err
+}
+
+// sayStatus puts an answer that is no film into words.
+func sayStatus(status int) *failure {
+	f := fail(whyStatus, nil, "The input's server answered with status %d", status)
+	if text := http.StatusText(status); text != "" {
+		f.message += " (" + text + ")"
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		f.message += ": it does not allow the download. Has a signed URL expired?"
+	case http.StatusNotFound, http.StatusGone:
+		f.message += ": there is no such file."
+	case http.StatusNoContent, http.StatusResetContent:
+		return fail(whyEmpty, nil, "The input is empty: the server sent no bytes.")
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		f.again = true
+		f.message += " again and again."
+	default:
+		f.message += " instead of the film."
+	}
+	return f
+}
+
+// sayKind puts a file that is no film into words.
+func sayKind(k sniff.Kind) *failure {
+	if k == sniff.Empty {
+		return fail(whyEmpty, nil, "The input is empty: the server sent no bytes.")
+	}
+	text := fmt.Sprintf("The input is not a film: it is %s.", k.Name())
+	switch k {
+	case sniff.HTML:
+		text += " Does the URL lead to a page about the film instead of the file itself?"
+	case sniff.HLS, sniff.DASH, sniff.Playlist, sniff.SDP, sniff.Concat:
+		text += " Playlists and manifests cannot be ingested; give the URL of the film itself."
+	case sniff.Archive:
+		text += " Unpack it first."
+	default:
+	}
+	return fail(whyNotFilm, nil, "%s", text)
+}
+
+// sayParse puts what the index reader says of a file into words. A failure to read is returned as it is.
+func sayParse(err error) error {
+	e, ok := errors.AsType[*mp4.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Kind {
+	case mp4.NotFilm:
+		return fail(whyNotFilm, err, "%s", e.Message)
+	case mp4.Empty:
+		return fail(whyEmpty, err, "%s", e.Message)
+	case mp4.TooBig:
+		return fail(whyTooLarge, err, "%s", e.Message)
+	case mp4.Truncated, mp4.Damaged, mp4.Protected:
+	}
+	return fail(whyUnread, err, "%s", e.Message)
+}
+
+// sayFFmpeg puts a process that did not understand a film into words. One that could not be started is our affair.
+func sayFFmpeg(k sniff.Kind, err error) error {
+	e, ok := errors.AsType[*ffmpeg.Error](err)
+	if !ok || e.Unstarted {
+		return err
+	}
+	if e.Limit != "" {
+		return fail(whyUnread, err, "The input could not be read within the limits set for it: it begins like %s, but may be damaged.", k.Name())
+	}
+	return fail(whyUnread, err, "The input could not be read: it begins like %s, but is damaged or incomplete.", k.Name())
+}
+
+// sayReasons tells why a film is not standard. Details are sentences; without them the reasons speak.
+func sayReasons(reasons film.Reasons, details []string) *failure {
+	if len(details) == 0 {
+		for _, r := range slices.Sorted(maps.Keys(reasons)) {
+			details = append(details, fmt.Sprintf("%s: %s.", r, reasons[r]))
+		}
+	}
+	f := fail(whyStandards, nil, "The input is a film, but not in a form that this version can prepare. %s", strings.Join(details, " "))
+	f.reasons = reasons
+	return f
+}
+
+func tooLarge(limit int64) *failure {
+	return fail(whyTooLarge, nil, "The input is too large: at most %s bytes are taken.", plainNumber(limit))
+}
+
+func plainNumber(n int64) string { return strconv.FormatInt(n, 10) }
