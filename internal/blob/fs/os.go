@@ -44,7 +44,7 @@ type File interface {
 type disk struct{}
 
 func (disk) OpenFile(name string, flag int, perm iofs.FileMode) (File, error) {
-	f, err := os.OpenFile(name, flag, perm) //nolint:gosec // the store makes names from checked keys below its root
+	f, err := os.OpenFile(name, flag, perm)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (disk) Stat(name string) (iofs.FileInfo, error)      { return os.Stat(name)
 func (disk) ReadDir(name string) ([]iofs.DirEntry, error) { return os.ReadDir(name) }
 
 func (disk) SyncDir(name string) error {
-	d, err := os.Open(name) //nolint:gosec // as in OpenFile
+	d, err := os.Open(name)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (f diskFile) TryLock() error {
 	err = conn.Control(func(fd uintptr) {
 		for {
 			lockErr = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB)
-			if lockErr != syscall.EINTR { //nolint:errorlint // a bare errno
+			if lockErr != syscall.EINTR {
 				return
 			}
 		}
@@ -105,7 +105,7 @@ func (f diskFile) TryLock() error {
 	if err != nil {
 		return err
 	}
-	if lockErr == syscall.EWOULDBLOCK { //nolint:errorlint // a bare errno
+	if lockErr == syscall.EWOULDBLOCK {
 		return blob.ErrBusy
 	}
 	return lockErr

@@ -61,7 +61,7 @@ func (f *Film) assemble(ctx context.Context, m *manifest, table extents) error {
 		return err
 	}
 	for _, s := range m.composed.sources {
-		if _, err := f.vault.sourceManifest(ctx, f.ref, s); err != nil {
+		if err := f.vault.checkSource(ctx, f.ref, s); err != nil {
 			return err
 		}
 		if err := f.open(ctx, (Ref{f.ref.Film, s.part}).piece(), s.size); err != nil {

@@ -53,7 +53,7 @@ func (f *framer) record(r record) {
 	f.buf = append(f.buf, make([]byte, frameSize)...)
 	f.buf = r.append(append(f.buf, r.kind()))
 	payload := f.buf[at+frameSize:]
-	binary.LittleEndian.PutUint32(f.buf[at:], uint32(len(payload))) //nolint:gosec // at most maxPayload
+	binary.LittleEndian.PutUint32(f.buf[at:], uint32(len(payload)))
 	f.sum = chain(f.sum, f.buf[at:at+4], payload)
 	binary.LittleEndian.PutUint32(f.buf[at+4:], f.sum)
 }

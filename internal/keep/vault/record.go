@@ -133,13 +133,13 @@ func (r composed) append(b []byte) []byte {
 		b = appendSize(appendName(b, string(s.part)), s.size)
 		b = append(b, s.digest[:]...)
 	}
-	b = binary.LittleEndian.AppendUint32(b, uint32(r.count)) //nolint:gosec // at most maxExtents
+	b = binary.LittleEndian.AppendUint32(b, uint32(r.count))
 	return append(b, r.table[:]...)
 }
 
 func (r extents) append(b []byte) []byte {
 	for _, e := range r {
-		b = append(b, byte(e.source)) //nolint:gosec // at most maxSources
+		b = append(b, byte(e.source))
 		b = appendSize(appendSize(b, e.offset), e.len)
 	}
 	return b
@@ -152,7 +152,7 @@ func appendName(b []byte, name string) []byte {
 }
 
 func appendSize(b []byte, size int64) []byte {
-	return binary.LittleEndian.AppendUint64(b, uint64(size)) //nolint:gosec // never negative
+	return binary.LittleEndian.AppendUint64(b, uint64(size))
 }
 
 // decode reads a payload whose checksum was right. An error is therefore no torn write, but damage or another version.
@@ -220,7 +220,7 @@ func (d *decoder) size() int64 {
 	if b == nil {
 		return 0
 	}
-	size := int64(binary.LittleEndian.Uint64(b)) //nolint:gosec // a negative one is refused
+	size := int64(binary.LittleEndian.Uint64(b))
 	d.bad = d.bad || size < 0
 	return size
 }

@@ -75,7 +75,7 @@ type Damage struct {
 }
 
 func (d *Damage) Error() string        { return fmt.Sprintf("film %s is damaged: %s", d.Ref, d.Reason) }
-func (d *Damage) Is(target error) bool { return target == ErrDamaged } //nolint:errorlint // what Is is for
+func (d *Damage) Is(target error) bool { return target == ErrDamaged }
 
 func damaged(ref Ref, format string, args ...any) error {
 	return &Damage{Ref: ref, Reason: fmt.Sprintf(format, args...)}
@@ -213,7 +213,7 @@ func (v *Vault) present(ctx context.Context, m *manifest) error {
 		return err
 	}
 	for _, s := range m.composed.sources {
-		if _, err := v.sourceManifest(ctx, m.ref, s); err != nil {
+		if err := v.checkSource(ctx, m.ref, s); err != nil {
 			return err
 		}
 		from := Ref{m.ref.Film, s.part}
@@ -238,19 +238,19 @@ func (v *Vault) objectPresent(ctx context.Context, ref Ref, key string, size int
 	return nil
 }
 
-// sourceManifest reads the manifest of a part that ref is composed from, and makes sure that it still is that part.
-func (v *Vault) sourceManifest(ctx context.Context, ref Ref, s source) (*manifest, error) {
+// checkSource makes sure that a part that ref is composed from is there and still that part.
+func (v *Vault) checkSource(ctx context.Context, ref Ref, s source) error {
 	m, err := v.sealedManifest(ctx, Ref{ref.Film, s.part})
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrNotSealed) || errors.Is(err, ErrDamaged) {
-		return nil, damaged(ref, "it is composed from the %s: %v", s.part, err)
+		return damaged(ref, "it is composed from the %s: %v", s.part, err)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if m.whole == nil || m.whole.size != s.size || m.whole.digest != s.digest {
-		return nil, damaged(ref, "it is composed from a %s that is another now", s.part)
+		return damaged(ref, "it is composed from a %s that is another now", s.part)
 	}
-	return m, nil
+	return nil
 }
 
 // sealedManifest reads the summary of a sealed manifest, whose length must be what the summary says.

@@ -17,6 +17,7 @@ import (
 
 	"filmcan/internal/blob"
 	"filmcan/internal/blob/fs"
+	"filmcan/internal/blob/fs/faultfs"
 	"filmcan/internal/film"
 	"filmcan/internal/keep/vault"
 )
@@ -26,27 +27,27 @@ var (
 	masterRef = vault.Ref{Film: "Film1", Part: vault.Master}
 )
 
-func onDisk(t testing.TB, cfg vault.Config) (*vault.Vault, string) {
-	t.Helper()
-	root := filepath.Join(t.TempDir(), "keep")
-	return reopen(t, root, cfg), root
+func onDisk(tb testing.TB, cfg vault.Config) (*vault.Vault, string) {
+	tb.Helper()
+	root := filepath.Join(tb.TempDir(), "keep")
+	return reopen(tb, root, cfg), root
 }
 
 // reopen gives the vault that another process would have.
-func reopen(t testing.TB, root string, cfg vault.Config) *vault.Vault {
-	t.Helper()
+func reopen(tb testing.TB, root string, cfg vault.Config) *vault.Vault {
+	tb.Helper()
 	store, err := fs.Open(root)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return newVault(t, store, cfg)
+	return newVault(tb, store, cfg)
 }
 
-func newVault(t testing.TB, store blob.Store, cfg vault.Config) *vault.Vault {
-	t.Helper()
+func newVault(tb testing.TB, store blob.Store, cfg vault.Config) *vault.Vault {
+	tb.Helper()
 	v, err := vault.New(store, cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return v
 }
@@ -65,71 +66,71 @@ func sum(b []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-func begin(t testing.TB, v *vault.Vault, ref vault.Ref) *vault.Writer {
-	t.Helper()
+func begin(tb testing.TB, v *vault.Vault, ref vault.Ref) *vault.Writer {
+	tb.Helper()
 	w, err := v.Append(context.Background(), ref)
 	if err != nil {
-		t.Fatalf("Append(%s): %v", ref, err)
+		tb.Fatalf("Append(%s): %v", ref, err)
 	}
-	t.Cleanup(func() { _ = w.Close() })
+	tb.Cleanup(func() { _ = w.Close() })
 	return w
 }
 
-func write(t testing.TB, w *vault.Writer, b []byte) {
-	t.Helper()
+func write(tb testing.TB, w *vault.Writer, b []byte) {
+	tb.Helper()
 	if n, err := w.Write(b); n != len(b) || err != nil {
-		t.Fatalf("Write of %d bytes = %d, %v", len(b), n, err)
+		tb.Fatalf("Write of %d bytes = %d, %v", len(b), n, err)
 	}
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func seal(t testing.TB, v *vault.Vault, ref vault.Ref, content []byte) vault.Sealed {
-	t.Helper()
-	w := begin(t, v, ref)
-	write(t, w, content)
+func seal(tb testing.TB, v *vault.Vault, ref vault.Ref, content []byte) vault.Sealed {
+	tb.Helper()
+	w := begin(tb, v, ref)
+	write(tb, w, content)
 	sealed, err := w.Seal()
-	must(t, err)
+	must(tb, err)
 	return sealed
 }
 
-func open(t testing.TB, v *vault.Vault, ref vault.Ref) *vault.Film {
-	t.Helper()
+func open(tb testing.TB, v *vault.Vault, ref vault.Ref) *vault.Film {
+	tb.Helper()
 	f, err := v.Open(context.Background(), ref)
 	if err != nil {
-		t.Fatalf("Open(%s): %v", ref, err)
+		tb.Fatalf("Open(%s): %v", ref, err)
 	}
-	t.Cleanup(func() { _ = f.Close() })
+	tb.Cleanup(func() { _ = f.Close() })
 	return f
 }
 
-func content(t testing.TB, r io.ReaderAt, size int64) []byte {
-	t.Helper()
+func content(tb testing.TB, r io.ReaderAt, size int64) []byte {
+	tb.Helper()
 	b, err := io.ReadAll(io.NewSectionReader(r, 0, size))
-	must(t, err)
+	must(tb, err)
 	return b
 }
 
-func films(t testing.TB, v *vault.Vault) []film.FilmID {
-	t.Helper()
+func films(tb testing.TB, v *vault.Vault) []film.FilmID {
+	tb.Helper()
 	var ids []film.FilmID
 	for id, err := range v.Films(context.Background()) {
-		must(t, err)
+		must(tb, err)
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
 	return ids
 }
 
-func wantErr(t testing.TB, what string, err, want error) {
-	t.Helper()
+func wantErr(tb testing.TB, what string, err, want error) {
+	tb.Helper()
 	if !errors.Is(err, want) {
-		t.Errorf("%s: error %v, want %v", what, err, want)
+		tb.Errorf("%s: error %v, want %v", what, err, want)
 	}
 }
 
@@ -230,57 +231,67 @@ func TestTakingUpAgain(t *testing.T) {
 // or an error, never anything else.
 func TestTornLog(t *testing.T) {
 	t.Parallel()
-	v, root := onDisk(t, vault.Config{})
 	data := randomBytes(3000)
-	w := begin(t, v, sourceRef)
-	for i := range 3 {
-		write(t, w, data[i*1000:][:1000])
-		must(t, w.Sync())
+	written := func() *faultfs.Disk {
+		d := faultfs.New()
+		v, err := on(d.Boot(faultfs.Plan{}))
+		must(t, err)
+		w := begin(t, v, sourceRef)
+		for i := range 3 {
+			write(t, w, data[i*1000:][:1000])
+			must(t, w.Sync())
+		}
+		must(t, w.Close())
+		return d
 	}
-	must(t, w.Close())
-	log := find(t, root, "source.manifest")
-	whole, err := os.ReadFile(log)
-	must(t, err)
-	try := func(what string, changed []byte) {
+	var log string
+	var size int
+	for name, n := range written().Tree() {
+		if strings.HasSuffix(name, ".manifest") {
+			log, size = name, int(n)
+		}
+	}
+	try := func(what string, change func([]byte) []byte) {
 		t.Helper()
-		piece := find(t, root, "source.bytes")
-		must(t, os.WriteFile(log, changed, 0o600))
-		must(t, os.WriteFile(piece, data, 0o600))
-		w, err := reopen(t, root, vault.Config{}).Append(t.Context(), sourceRef)
+		d := written()
+		d.Corrupt(log, change)
+		v, err := on(d.Boot(faultfs.Plan{}))
+		must(t, err)
+		w, err := v.Append(t.Context(), sourceRef)
 		if err != nil {
 			wantErr(t, what, err, vault.ErrDamaged)
 			return
 		}
-		defer func() { must(t, w.Close()) }()
 		if n := w.Size(); n%1000 != 0 || n > 3000 || !bytes.Equal(content(t, w, n), data[:n]) {
 			t.Errorf("%s: taken up at %d", what, n)
 		}
 		write(t, w, data[w.Size():])
-		must(t, w.Sync())
+		sealed, err := w.Seal()
+		if err != nil || sealed.SHA256 != sum(data) {
+			t.Errorf("%s: sealed %+v, %v", what, sealed, err)
+		}
 	}
-	for i := range len(whole) + 1 {
-		try(fmt.Sprintf("cut at %d", i), whole[:i])
+	for i := range size + 1 {
+		try(fmt.Sprintf("cut at %d", i), func(b []byte) []byte { return b[:i] })
 	}
-	for i := range whole {
-		changed := slices.Clone(whole)
-		changed[i] ^= 0x40
-		try(fmt.Sprintf("flip at %d", i), changed)
+	for i := range size {
+		try(fmt.Sprintf("flip at %d", i), func(b []byte) []byte { b[i] ^= 0x40; return b })
 	}
-	try("garbage behind", append(slices.Clone(whole), randomBytes(500)...))
-	try("zeros behind", append(slices.Clone(whole), make([]byte, 500)...))
+	try("garbage behind", func(b []byte) []byte { return append(b, randomBytes(500)...) })
+	try("zeros behind", func(b []byte) []byte { return append(b, make([]byte, 500)...) })
 }
 
-func find(t testing.TB, root, name string) string {
-	t.Helper()
+func find(tb testing.TB, root, name string) string {
+	tb.Helper()
 	var found string
-	must(t, filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+	must(tb, filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.Name() == name {
 			found = path
 		}
 		return err
 	}))
 	if found == "" {
-		t.Fatalf("no %s in the vault", name)
+		tb.Fatalf("no %s in the vault", name)
 	}
 	return found
 }
@@ -354,8 +365,13 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	v, _ := onDisk(t, vault.Config{})
 	for _, ref := range []vault.Ref{
-		{}, {Film: "a"}, {Part: "b"}, {Film: "../x", Part: "source"}, {Film: "a/b", Part: "source"},
-		{Film: "a", Part: "x.y"}, {Film: film.FilmID(strings.Repeat("x", 65)), Part: "source"},
+		{},
+		{Film: "a"},
+		{Part: "b"},
+		{Film: "../x", Part: "source"},
+		{Film: "a/b", Part: "source"},
+		{Film: "a", Part: "x.y"},
+		{Film: film.FilmID(strings.Repeat("x", 65)), Part: "source"},
 	} {
 		if _, err := v.Append(t.Context(), ref); err == nil {
 			t.Errorf("Append(%q): no error", ref)
@@ -413,17 +429,16 @@ func TestDamage(t *testing.T) {
 	t.Parallel()
 	data := randomBytes(300_000)
 	for name, tt := range map[string]struct {
-		harm    func(t *testing.T, root string)
-		shallow bool // Stat and Open find it too
+		file    string
+		harm    func(content []byte) []byte // nil takes the file away
+		shallow bool                        // Stat and Open find it too
 	}{
-		"piece gone":    {func(t *testing.T, root string) { must(t, os.Remove(find(t, root, "source.bytes"))) }, true},
-		"piece short":   {func(t *testing.T, root string) { must(t, os.Truncate(find(t, root, "source.bytes"), 299_999)) }, true},
-		"piece long":    {func(t *testing.T, root string) { must(t, os.Truncate(find(t, root, "source.bytes"), 300_001)) }, true},
-		"piece flipped": {func(t *testing.T, root string) { flip(t, find(t, root, "source.bytes"), 123_456) }, false},
-		"manifest flipped": {func(t *testing.T, root string) {
-			flip(t, find(t, root, "source.manifest"), 50)
-		}, true},
-		"manifest short": {func(t *testing.T, root string) { must(t, os.Truncate(find(t, root, "source.manifest"), 60)) }, true},
+		"piece gone":       {"source.bytes", func([]byte) []byte { return nil }, true},
+		"piece short":      {"source.bytes", func(b []byte) []byte { return b[:len(b)-1] }, true},
+		"piece long":       {"source.bytes", func(b []byte) []byte { return append(b, 0) }, true},
+		"piece flipped":    {"source.bytes", func(b []byte) []byte { b[123_456] ^= 1; return b }, false},
+		"manifest flipped": {"source.manifest", func(b []byte) []byte { b[50] ^= 1; return b }, true},
+		"manifest short":   {"source.manifest", func(b []byte) []byte { return b[:60] }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -431,7 +446,13 @@ func TestDamage(t *testing.T) {
 			seal(t, v, sourceRef, data)
 			_, err := v.Compose(t.Context(), masterRef, []byte("head"), []vault.Extent{{vault.Source, 10, 200}})
 			must(t, err)
-			tt.harm(t, root)
+			file := find(t, root, tt.file)
+			b, err := os.ReadFile(file)
+			must(t, err)
+			must(t, os.Remove(file))
+			if b = tt.harm(b); b != nil {
+				must(t, os.WriteFile(file, b, 0o600))
+			}
 			for _, ref := range []vault.Ref{sourceRef, masterRef} {
 				err = v.Verify(t.Context(), ref)
 				wantErr(t, "Verify", err, vault.ErrDamaged)
@@ -448,12 +469,4 @@ func TestDamage(t *testing.T) {
 			}
 		})
 	}
-}
-
-func flip(t *testing.T, path string, at int) {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	must(t, err)
-	b[at] ^= 1
-	must(t, os.WriteFile(path, b, 0o600))
 }

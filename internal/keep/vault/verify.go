@@ -32,7 +32,7 @@ func (v *Vault) Verify(ctx context.Context, ref Ref) error {
 		return err
 	}
 	for _, s := range m.composed.sources {
-		if _, err := v.sourceManifest(ctx, ref, s); err != nil {
+		if err := v.checkSource(ctx, ref, s); err != nil {
 			return err
 		}
 		err := v.Verify(ctx, Ref{ref.Film, s.part})

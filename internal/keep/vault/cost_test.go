@@ -1,0 +1,160 @@
+package vault_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"testing"
+
+	"filmcan/internal/blob/fs/faultfs"
+	"filmcan/internal/film"
+	"filmcan/internal/keep/vault"
+)
+
+// TestFlatCost appends 40,000 parts with a sync behind each: the last costs the same operations and the same bytes of
+// manifest as the first, and what it grew to is taken up again without reading the film.
+func TestFlatCost(t *testing.T) {
+	t.Parallel()
+	const parts, size = 40_000, 50
+	d := faultfs.New()
+	view := d.Boot(faultfs.Plan{})
+	v, err := on(view)
+	must(t, err)
+	w := begin(t, v, sourceRef)
+	data := randomBytes(parts * size)
+	type cost struct {
+		ops             int
+		bytes, manifest int64
+	}
+	now := func() cost { return cost{view.Ops(), view.Written(), v.Stats().ManifestBytes} }
+	var first cost
+	for i := range parts {
+		before := now()
+		write(t, w, data[i*size:][:size])
+		must(t, w.Sync())
+		after := now()
+		c := cost{after.ops - before.ops, after.bytes - before.bytes, after.manifest - before.manifest}
+		if i == 0 {
+			first = c
+			t.Logf("a part of %d bytes costs %d operations, %d bytes written, %d of them manifest", size, c.ops, c.bytes, c.manifest)
+		}
+		if c != first || c.ops > 4 || c.manifest > 200 {
+			t.Fatalf("part %d costs %+v, the first %+v", i, c, first)
+		}
+	}
+	must(t, w.Close())
+
+	view = d.Boot(faultfs.Plan{})
+	v, err = on(view)
+	must(t, err)
+	w = begin(t, v, sourceRef)
+	if w.Size() != parts*size || v.Stats().BytesRead != 0 || view.Written() != 0 {
+		t.Errorf("taken up at %d of %d, read %d, wrote %d", w.Size(), parts*size, v.Stats().BytesRead, view.Written())
+	}
+	sealed, err := w.Seal()
+	must(t, err)
+	if sealed.SHA256 != sum(data) {
+		t.Errorf("sha256 %s, want %s", sealed.SHA256, sum(data))
+	}
+	if n := v.Stats().BytesWritten; n > 200 {
+		t.Errorf("sealing wrote %d bytes, want a small manifest", n)
+	}
+}
+
+// TestManyWriters holds many films open at once: they cost a little each.
+func TestManyWriters(t *testing.T) {
+	t.Parallel()
+	const writers = 1000
+	v, err := on(faultfs.New().Boot(faultfs.Plan{}))
+	must(t, err)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	open := make([]*vault.Writer, writers)
+	for i := range open {
+		open[i] = begin(t, v, vault.Ref{Film: film.FilmID(fmt.Sprint("F", i)), Part: vault.Source})
+		_, err := io.Copy(open[i], bytes.NewReader([]byte("film")))
+		must(t, err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / writers
+	t.Logf("%d bytes of memory for each open writer, the test's disk included", each)
+	if each > 32<<10 {
+		t.Errorf("%d bytes of memory for each open writer", each)
+	}
+	runtime.KeepAlive(open)
+}
+
+const benchFilm = 256 << 20
+
+// BenchmarkAppend writes a film of 256 MB, hashed and synced on the way, to its seal.
+func BenchmarkAppend(b *testing.B) {
+	v, _ := onDisk(b, vault.Config{})
+	chunk := randomBytes(1 << 20)
+	b.SetBytes(benchFilm)
+	for b.Loop() {
+		w := begin(b, v, sourceRef)
+		for range benchFilm / len(chunk) {
+			write(b, w, chunk)
+		}
+		_, err := w.Seal()
+		must(b, err)
+		b.StopTimer()
+		must(b, v.Delete(b.Context(), "Film1"))
+		b.StartTimer()
+	}
+}
+
+// BenchmarkPlainFile is what it is measured against: the same bytes to a file, and one sync.
+func BenchmarkPlainFile(b *testing.B) {
+	chunk := randomBytes(1 << 20)
+	b.SetBytes(benchFilm)
+	name := b.TempDir() + "/film"
+	for b.Loop() {
+		f, err := os.Create(name)
+		must(b, err)
+		for range benchFilm / len(chunk) {
+			_, err := f.Write(chunk)
+			must(b, err)
+		}
+		must(b, f.Sync())
+		must(b, f.Close())
+		b.StopTimer()
+		must(b, os.Remove(name))
+		b.StartTimer()
+	}
+}
+
+// BenchmarkPart is a live part of 40 kB with its sync.
+func BenchmarkPart(b *testing.B) {
+	v, _ := onDisk(b, vault.Config{})
+	w := begin(b, v, sourceRef)
+	part := randomBytes(40_000)
+	b.SetBytes(int64(len(part)))
+	for b.Loop() {
+		write(b, w, part)
+		must(b, w.Sync())
+	}
+}
+
+func BenchmarkStat(b *testing.B) {
+	v, _ := onDisk(b, vault.Config{})
+	composedFilm(b, v)
+	for b.Loop() {
+		_, err := v.Stat(b.Context(), masterRef)
+		must(b, err)
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	v, _ := onDisk(b, vault.Config{})
+	composedFilm(b, v)
+	for b.Loop() {
+		f, err := v.Open(b.Context(), masterRef)
+		must(b, err)
+		must(b, f.Close())
+	}
+}
