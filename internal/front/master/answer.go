@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 
 	"filmcan/internal/film"
 	"filmcan/internal/front/door"
@@ -68,24 +69,33 @@ func (d *Door) damage(ctx context.Context, state film.GrantState, why error) err
 	return fmt.Errorf("master of asset %s: %w", state.Asset, why)
 }
 
+// retries is how often in a row a write may run into the end of its lease without taking a byte. Some connections
+// (TLS) take no more after that, whatever the deadline is then.
+const retries = 3
+
 // copyFrom returns a copier that works in pieces and stops when the transfer is cut.
-func (t *transfer) copyFrom(f Film) func(io.Writer, int64, int64) error {
+func (t *transfer) copyFrom(ctx context.Context, f Film) func(io.Writer, int64, int64) error {
 	return func(dst io.Writer, off, n int64) error {
-		for n > 0 {
+		for idle := 0; n > 0; {
 			if err := t.progress(0); err != nil {
 				return err
 			}
 			sent, err := f.CopyRange(dst, off, min(n, piece))
-			cause := t.progress(sent)
-			switch {
-			case cause != nil:
-				return cause
-			case err != nil:
-				return err
-			case sent == 0:
-				return io.ErrUnexpectedEOF
+			if off, n = off+sent, n-sent; sent > 0 {
+				idle = 0
 			}
-			off, n = off+sent, n-sent
+			if cause := t.progress(sent); cause != nil {
+				return cause
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) && idle < retries {
+				idle++
+				err = t.confirm(ctx)
+			} else if err == nil && sent == 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			if err != nil {
+				return err
+			}
 		}
 		return nil
 	}

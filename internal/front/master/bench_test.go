@@ -84,8 +84,8 @@ func (c *fakeCatalog) change(id film.GrantID, f func(*film.GrantState)) {
 }
 
 // revoke does what the commit of a PUT does.
-func (c *fakeCatalog) revoke(id film.GrantID) {
-	c.change(id, func(g *film.GrantState) { g.Revoked = true })
+func (c *fakeCatalog) revoke() {
+	c.change(grantID, func(g *film.GrantState) { g.Revoked = true })
 	c.bump()
 }
 

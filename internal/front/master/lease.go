@@ -34,7 +34,8 @@ type Grants interface {
 // t + lease. A revocation is answered after its commit, and a question asked after the commit sees it. So the last
 // good question was asked before the answer, and the last write ends within a lease of it, whatever happens to the
 // watcher, the database or the node in between. A blocked write ends as well: the time is the connection's write
-// deadline. Usually it goes faster, since the next question, one poll later, cuts at once.
+// deadline. Usually it goes faster, since the next question, one poll later, cuts at once. A transfer whose lease ran
+// out although nobody cut it may ask once more by itself, and goes on when the answer is good.
 //
 // A transfer registers before its grant is read, so there is no moment at which a revocation could be missed: one
 // committed before that reading is seen by it, one committed later changes the sequence that the watcher compares,
@@ -142,6 +143,26 @@ func (t *transfer) renew(asked time.Time) {
 		// An error means that the connection is gone: its own write will say so.
 		_ = t.conn.SetWriteDeadline(until)
 	}
+}
+
+// confirm asks about the transfer's own grant after its lease ran out: a busy machine may have held up the watcher,
+// and an owner's download shall not suffer for that. Nothing is written until the answer is there. An error ends the
+// transfer.
+func (t *transfer) confirm(ctx context.Context) error {
+	asked := time.Now()
+	ctx, cancel := context.WithDeadline(ctx, asked.Add(t.leases.lease))
+	defer cancel()
+	state, err := t.leases.grants.Grant(ctx, t.grant)
+	if err != nil && !film.IsCode(err, film.CodeNotFound) {
+		return err
+	}
+	t.leases.mu.Lock()
+	defer t.leases.mu.Unlock()
+	if err != nil || withdrawn(state) {
+		t.cut(errRevoked, &t.leases.stats.revoked)
+	}
+	t.renew(asked)
+	return t.cause
 }
 
 // cut ends a transfer at once, also in the middle of a write that is blocked. The lock is held.

@@ -175,7 +175,7 @@ func (d *Door) get(w http.ResponseWriter, r *http.Request, grant film.GrantID, f
 		return
 	}
 	defer func() { _ = f.Close() }()
-	err = door.Serve(w, r, content(state.Master, t.copyFrom(f)))
+	err = door.Serve(w, r, content(state.Master, t.copyFrom(r.Context(), f)))
 	if err == nil {
 		// What lies in the server's buffers belongs to the master, too: out with it while the lease guards it.
 		err = conn.Flush()
@@ -207,13 +207,12 @@ func (d *Door) begin(r *http.Request, t *transfer, file string) (Film, film.Gran
 		return nil, state, err
 	}
 	if state.OpenedAt.IsZero() {
-		err = d.catalog.GrantOpened(ctx, t.grant)
+		if err = d.opened(ctx, t.grant); err == nil {
+			asked = time.Now() // that was a write, and may have taken long
+			state, err = d.allowed(r, t.grant, file)
+		}
 	}
-	if film.IsCode(err, film.CodeNotFound) {
-		err = refused()
-	} else if err != nil {
-		err = unavailable(fmt.Errorf("note first download: %w", err))
-	} else {
+	if err == nil {
 		err = t.admit(asked, time.Now().Add(state.Grant.ExpiresAt.Add(film.MasterGrace).Sub(d.cfg.Now())))
 	}
 	if err != nil {
@@ -221,6 +220,17 @@ func (d *Door) begin(r *http.Request, t *transfer, file string) (Film, film.Gran
 		return nil, state, err
 	}
 	return f, state, nil
+}
+
+func (d *Door) opened(ctx context.Context, grant film.GrantID) error {
+	err := d.catalog.GrantOpened(ctx, grant)
+	if film.IsCode(err, film.CodeNotFound) {
+		return refused()
+	}
+	if err != nil {
+		return unavailable(fmt.Errorf("note first download: %w", err))
+	}
+	return nil
 }
 
 // allowed reads the grant and decides whether this request may be served now. Beginning needs a grant that lasts; in

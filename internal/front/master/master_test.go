@@ -126,7 +126,7 @@ func TestRefusals(t *testing.T) {
 		{"other grant", func(u string) string { return strings.Replace(u, "/g1/", "/g2/", 1) }, nil},
 		{"other file", func(u string) string { return strings.Replace(u, "master.mp4", "master.m4a", 1) }, nil},
 		{"asset deleted", nil, func(b *bench) { delete(b.catalog.grants, grantID) }},
-		{"revoked", nil, func(b *bench) { b.catalog.revoke(grantID) }},
+		{"revoked", nil, func(b *bench) { b.catalog.revoke() }},
 		{"damaged", nil, func(b *bench) {
 			b.catalog.change(grantID, func(g *film.GrantState) { g.Master.Damage = "bits rot" })
 		}},
