@@ -200,31 +200,33 @@ func (d *download) take(ctx context.Context, cancel context.CancelCauseFunc, bod
 	return d.look(true)
 }
 
-// pace watches that the download keeps its rate, and ends it through cancel where it does not.
+// pace watches that the download keeps its rate, and ends it through cancel where it does not. It looks four times in
+// each window, so that a line which stands still is told from one that is slow.
 func (d *download) pace(moved *atomic.Int64, cancel context.CancelCauseFunc) (stop func()) {
-	var last int64
-	quit := make(chan struct{})
-	done := make(chan struct{})
+	const parts = 4
+	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(d.cfg.Window)
+		tick := time.NewTicker(d.cfg.Window / parts)
 		defer tick.Stop()
-		for {
+		var at [parts + 1]int64 // how many bytes there were at the last looks, the newest first
+		for looks := 1; ; looks++ {
 			select {
 			case <-quit:
 				return
 			case <-tick.C:
 			}
-			now := moved.Load()
-			switch {
-			case now == last:
-				cancel(errStalled)
-				return
-			case float64(now-last) < float64(d.cfg.MinRate)*d.cfg.Window.Seconds():
-				cancel(errSlow)
-				return
+			copy(at[1:], at[:])
+			at[0] = moved.Load()
+			if looks < parts || float64(at[0]-at[parts]) >= float64(d.cfg.MinRate)*d.cfg.Window.Seconds() {
+				continue
 			}
-			last = now
+			if at[0] == at[parts/2] {
+				cancel(errStalled)
+			} else {
+				cancel(errSlow)
+			}
+			return
 		}
 	}()
 	return func() {
@@ -238,7 +240,7 @@ func (d *download) broken(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	switch {
 	case errors.Is(cause, errStalled):
-		return fail(whyStalled, err, "The download of the input stood still for %s, again and again.", d.cfg.Window).transient()
+		return fail(whyStalled, err, "The download of the input stood still again and again: no more bytes came after the first %d.", d.to.Size()).transient()
 	case errors.Is(cause, errSlow):
 		return fail(whySlow, err, "The download of the input is too slow: less than %d bytes per second.", d.cfg.MinRate).transient()
 	case cause != nil:

@@ -18,72 +18,74 @@ import (
 func TestContainers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	for name, tt := range map[string]struct {
-		spec   films.Spec
-		kind   film.MasterKind
-		format string
-		audio  bool // audio only
-		starts int64
-	}{
-		"mp4":            {films.Spec{BFrames: 2}, film.MasterSource, formatMP4, false, 0},
-		"mp4 moov first": {films.Spec{Container: films.FastStart}, film.MasterSource, formatMP4, false, 0},
-		"fragmented":     {films.Spec{Container: films.Fragmented}, film.MasterSource, formatMP4, false, 0},
-		"mp4 hevc":       {films.Spec{Video: films.HEVC}, film.MasterSource, formatMP4, false, 0},
-		"phone mp4":      {films.Phone(films.MP4, films.H264), film.MasterSource, formatMP4, false, 0},
-		"mov":            {films.Spec{Container: films.MOV, BFrames: 2}, film.MasterComposed, formatMP4, false, 0},
-		"phone mov":      {films.Phone(films.MOV, films.HEVC), film.MasterComposed, formatMP4, false, 0},
-		"video only":     {films.Spec{Audio: films.None}, film.MasterSource, formatMP4, false, 0},
-		"audio only":     {films.Spec{Video: films.None}, film.MasterSource, formatMP4, true, 0},
-		"mkv":            {films.Spec{Container: films.MKV}, film.MasterMade, "matroska,webm", false, 2},
-		"mkv b-frames":   {films.Spec{Container: films.MKV, BFrames: 2, Video: films.HEVC}, film.MasterMade, "matroska,webm", false, 2},
-		"mkv audio only": {films.Spec{Container: films.MKV, Video: films.None}, film.MasterMade, "matroska,webm", true, 2},
-		"ts":             {films.Spec{Container: films.TS, BFrames: 2}, film.MasterMade, "mpegts", false, 2},
-		"flv":            {films.Spec{Container: films.FLV, BFrames: 2}, film.MasterMade, "flv", false, 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			path := films.Get(t, tt.spec)
-			source, err := os.ReadFile(path)
-			must(t, err)
-			a := w.ingest(t, serveFile(t, path))
-			if a.Status != film.AssetReady {
-				t.Fatalf("got %s, %+v", a.Status, a.Failure)
-			}
-			m := a.Master
-			if m.Kind != tt.kind || m.AudioOnly != tt.audio || a.Media.Container != tt.format {
-				t.Errorf("master: got %+v of %s, want %s of %s", m, a.Media.Container, tt.kind, tt.format)
-			}
-			if got := w.read(t, a.Film, vault.Source); digest(got) != digest(source) {
-				t.Error("the source is not what the server has")
-			}
-			part := vault.Master
-			if tt.kind == film.MasterSource {
-				part = vault.Source
-			}
-			master := w.read(t, a.Film, part)
-			if m.Size != int64(len(master)) || m.ETag == "" || tt.kind != film.MasterComposed && m.SHA256 != digest(master) {
-				t.Errorf("got %+v for %d bytes with sha256 %s", m, len(master), digest(master))
-			}
-			if d := a.Media.Duration; (d - 2*time.Second).Abs() > 150*time.Millisecond {
-				t.Errorf("duration: got %s", d)
-			}
-			if (a.Media.Video == nil) != tt.audio || len(a.Tracks) == 0 || !a.Tracks[0].Primary {
-				t.Errorf("media: got %+v, tracks %+v", a.Media, a.Tracks)
-			}
-			if v := a.Media.Video; v != nil && (v.Rate.Num == 0 || v.Width*v.Height != 320*180) {
-				t.Errorf("pictures: got %+v", v)
-			}
-			out := filepath.Join(t.TempDir(), "master.mp4")
-			must(t, os.WriteFile(out, master, 0o600))
-			if !tt.audio {
-				got, want := films.Counters(t, out, a.Media.Video.Width), films.Counters(t, path, a.Media.Video.Width)
-				if !slices.Equal(got, want) {
-					t.Errorf("frames of the master: got %v, want %v", got, want)
+	t.Run("films", func(t *testing.T) { //nolint:paralleltest // waits for its films
+		for name, tt := range map[string]struct {
+			spec   films.Spec
+			kind   film.MasterKind
+			format string
+			audio  bool // audio only
+			starts int64
+		}{
+			"mp4":            {films.Spec{BFrames: 2}, film.MasterSource, formatMP4, false, 0},
+			"mp4 moov first": {films.Spec{Container: films.FastStart}, film.MasterSource, formatMP4, false, 0},
+			"fragmented":     {films.Spec{Container: films.Fragmented}, film.MasterSource, formatMP4, false, 0},
+			"mp4 hevc":       {films.Spec{Video: films.HEVC}, film.MasterSource, formatMP4, false, 0},
+			"phone mp4":      {films.Phone(films.MP4, films.H264), film.MasterSource, formatMP4, false, 0},
+			"mov":            {films.Spec{Container: films.MOV, BFrames: 2}, film.MasterComposed, formatMP4, false, 0},
+			"phone mov":      {films.Phone(films.MOV, films.HEVC), film.MasterComposed, formatMP4, false, 0},
+			"video only":     {films.Spec{Audio: films.None}, film.MasterSource, formatMP4, false, 0},
+			"audio only":     {films.Spec{Video: films.None}, film.MasterSource, formatMP4, true, 0},
+			"mkv":            {films.Spec{Container: films.MKV}, film.MasterMade, "matroska,webm", false, 2},
+			"mkv b-frames":   {films.Spec{Container: films.MKV, BFrames: 2, Video: films.HEVC}, film.MasterMade, "matroska,webm", false, 2},
+			"mkv audio only": {films.Spec{Container: films.MKV, Video: films.None}, film.MasterMade, "matroska,webm", true, 2},
+			"ts":             {films.Spec{Container: films.TS, BFrames: 2}, film.MasterMade, "mpegts", false, 2},
+			"flv":            {films.Spec{Container: films.FLV, BFrames: 2}, film.MasterMade, "flv", false, 2},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				path := films.Get(t, tt.spec)
+				source, err := os.ReadFile(path)
+				must(t, err)
+				a := w.ingest(t, serveFile(t, path))
+				if a.Status != film.AssetReady {
+					t.Fatalf("got %s, %+v", a.Status, a.Failure)
 				}
-			}
-		})
-	}
-	t.Cleanup(func() { w.wantCleanWork(t) })
+				m := a.Master
+				if m.Kind != tt.kind || m.AudioOnly != tt.audio || a.Media.Container != tt.format {
+					t.Errorf("master: got %+v of %s, want %s of %s", m, a.Media.Container, tt.kind, tt.format)
+				}
+				if got := w.read(t, a.Film, vault.Source); digest(got) != digest(source) {
+					t.Error("the source is not what the server has")
+				}
+				part := vault.Master
+				if tt.kind == film.MasterSource {
+					part = vault.Source
+				}
+				master := w.read(t, a.Film, part)
+				if m.Size != int64(len(master)) || m.ETag == "" || tt.kind != film.MasterComposed && m.SHA256 != digest(master) {
+					t.Errorf("got %+v for %d bytes with sha256 %s", m, len(master), digest(master))
+				}
+				if d := a.Media.Duration; (d - 2*time.Second).Abs() > 150*time.Millisecond {
+					t.Errorf("duration: got %s", d)
+				}
+				if (a.Media.Video == nil) != tt.audio || len(a.Tracks) == 0 || !a.Tracks[0].Primary {
+					t.Errorf("media: got %+v, tracks %+v", a.Media, a.Tracks)
+				}
+				if v := a.Media.Video; v != nil && (v.Rate.Num == 0 || v.Width*v.Height != 320*180) {
+					t.Errorf("pictures: got %+v", v)
+				}
+				out := filepath.Join(t.TempDir(), "master.mp4")
+				must(t, os.WriteFile(out, master, 0o600))
+				if !tt.audio {
+					got, want := films.Counters(t, out, a.Media.Video.Width), films.Counters(t, path, a.Media.Video.Width)
+					if !slices.Equal(got, want) {
+						t.Errorf("frames of the master: got %v, want %v", got, want)
+					}
+				}
+			})
+		}
+	})
+	w.wantCleanWork(t)
 }
 
 // TestNoCopy: a standard film costs its own bytes and hardly more, no process, and nothing is read again to seal it.
@@ -109,55 +111,59 @@ func TestNoCopy(t *testing.T) {
 func TestRefusedFilms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	for name, tt := range map[string]struct {
-		spec   films.Spec
-		reason film.Reason
-		value  string
-	}{
-		"webm":       {films.Spec{Container: films.WebM, Video: films.VP9, Audio: films.Opus}, film.ReasonVideoCodec, "vp9"},
-		"mkv opus":   {films.Spec{Container: films.MKV, Audio: films.Opus}, film.ReasonAudioCodec, "opus"},
-		"avi":        {films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3}, film.ReasonVideoCodec, "mpeg4"},
-		"mov prores": {films.Spec{Container: films.MOV, Video: films.ProRes, Audio: films.PCM}, film.ReasonVideoCodec, "prores"},
-		"open gop":   {films.Spec{OpenGOP: true, BFrames: 2}, "", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			a := w.ingest(t, serveFile(t, films.Get(t, tt.spec)))
-			wantErrored(t, a, "not in a form that this version can prepare")
-			if len(a.NonStandard) == 0 || a.NonStandard[tt.reason] != tt.value {
-				t.Errorf("reasons: got %v, want %s: %s", a.NonStandard, tt.reason, tt.value)
-			}
-			if a.Failure.Type != "invalid_input" {
-				t.Errorf("type: got %s", a.Failure.Type)
-			}
-		})
-	}
-	t.Cleanup(func() {
-		if got := strings.Count(w.events(t), "non_standard_input_detected errored"); got == 0 {
-			t.Errorf("events: got %s", w.events(t))
+	t.Run("films", func(t *testing.T) { //nolint:paralleltest // waits for its films
+		for name, tt := range map[string]struct {
+			spec   films.Spec
+			reason film.Reason
+			value  string
+		}{
+			"webm":       {films.Spec{Container: films.WebM, Video: films.VP9, Audio: films.Opus}, film.ReasonVideoCodec, "vp9"},
+			"mkv opus":   {films.Spec{Container: films.MKV, Audio: films.Opus}, film.ReasonAudioCodec, "opus"},
+			"avi":        {films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3}, film.ReasonVideoCodec, "mpeg4"},
+			"mov prores": {films.Spec{Container: films.MOV, Video: films.ProRes, Audio: films.PCM}, film.ReasonVideoCodec, "prores"},
+			"open gop":   {films.Spec{OpenGOP: true, BFrames: 2}, "", ""},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				a := w.ingest(t, serveFile(t, films.Get(t, tt.spec)))
+				wantErrored(t, a, "not in a form that this version can prepare")
+				if len(a.NonStandard) == 0 || a.NonStandard[tt.reason] != tt.value {
+					t.Errorf("reasons: got %v, want %s: %s", a.NonStandard, tt.reason, tt.value)
+				}
+				if a.Failure.Type != "invalid_input" {
+					t.Errorf("type: got %s", a.Failure.Type)
+				}
+			})
 		}
-		w.wantCleanWork(t)
-		w.wantNoFilms(t)
 	})
+	if got := strings.Count(w.events(t), "non_standard_input_detected"); got != 5 {
+		t.Errorf("events: got %s", w.events(t))
+	}
+	w.wantCleanWork(t)
+	w.wantNoFilms(t)
 }
 
 func TestBrokenFilms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	for name, tt := range map[string]struct {
-		spec films.Spec
-		want string
-	}{
-		"half of an mp4":                {films.Spec{Container: films.FastStart, Keep: 50}, "incomplete"},
-		"half of an mp4 with moov last": {films.Spec{Keep: 50}, "incomplete"},
-		"start of an mkv":               {films.Spec{Container: films.MKV, Keep: 1}, "could not be read"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			wantErrored(t, w.ingest(t, serveFile(t, films.Get(t, tt.spec))), tt.want)
-		})
-	}
-	t.Cleanup(func() { w.wantCleanWork(t); w.wantNoFilms(t) })
+	t.Run("films", func(t *testing.T) { //nolint:paralleltest // waits for its films
+		for name, tt := range map[string]struct {
+			spec films.Spec
+			want string
+		}{
+			"half of an mp4":                {films.Spec{Container: films.FastStart, Keep: 50}, "incomplete"},
+			"half of an mp4 with moov last": {films.Spec{Keep: 50}, "incomplete"},
+			"half of an mkv":                {films.Spec{Container: films.MKV, Keep: 50}, "incomplete"},
+			"start of a ts":                 {films.Spec{Container: films.TS, Keep: 3}, "incomplete"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				wantErrored(t, w.ingest(t, serveFile(t, films.Get(t, tt.spec))), tt.want)
+			})
+		}
+	})
+	w.wantCleanWork(t)
+	w.wantNoFilms(t)
 }
 
 func TestNotFilms(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"filmcan/internal/film"
 	"filmcan/internal/keep/vault"
@@ -29,7 +30,7 @@ func (in *Intake) examineOther(ctx context.Context, a film.Asset, src *source, k
 	if f, err := in.vault.Open(ctx, ref); err == nil {
 		defer f.Close()
 		sealed := f.Sealed()
-		return in.viewMade(ctx, a, f, f.Size(), probe.Format, func(vault.Sealed) (vault.Sealed, error) { return sealed, nil })
+		return in.viewMade(ctx, a, f, f.Size(), probe.Format, streams, func(vault.Sealed) (vault.Sealed, error) { return sealed, nil })
 	} else if !errors.Is(err, vault.ErrNotFound) && !errors.Is(err, vault.ErrNotSealed) {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (in *Intake) examineOther(ctx context.Context, a film.Asset, src *source, k
 	return v, nil
 }
 
-// remux copies the streams into the file out and looks at it as at any MP4 that came in.
+// remux copies the streams into the file out and looks at that.
 func (in *Intake) remux(ctx context.Context, a film.Asset, src *source, kind sniff.Kind, format string, streams []ffmpeg.Stream, out string) (*view, error) {
 	// An MP4 is hardly ever larger than what it was copied from; its index may make it so.
 	limit := src.size + src.size/4 + 64<<20
@@ -61,15 +62,21 @@ func (in *Intake) remux(ctx context.Context, a film.Asset, src *source, kind sni
 	if err != nil {
 		return nil, err
 	}
-	return in.viewMade(ctx, a, file, info.Size(), format, func(vault.Sealed) (vault.Sealed, error) {
+	return in.viewMade(ctx, a, file, info.Size(), format, streams, func(vault.Sealed) (vault.Sealed, error) {
 		return in.store(ctx, vault.Ref{Film: a.Film, Part: vault.Master}, out)
 	})
 }
 
-func (in *Intake) viewMade(ctx context.Context, a film.Asset, r io.ReaderAt, size int64, format string, store func(vault.Sealed) (vault.Sealed, error)) (*view, error) {
+// viewMade looks at a made master as at any MP4 that came in. All that the source announced must be in it.
+func (in *Intake) viewMade(ctx context.Context, a film.Asset, r io.ReaderAt, size int64, format string, streams []ffmpeg.Stream,
+	store func(vault.Sealed) (vault.Sealed, error),
+) (*view, error) {
 	x, verdict, err := in.index(ctx, r, size, a.Settings.MaxTier)
 	if err != nil {
 		return nil, err
+	}
+	if (x.Video() != nil) != hasKind(streams, ffmpeg.Video) || (x.Audio() != nil) != hasKind(streams, ffmpeg.Audio) {
+		return nil, fail(whyUnread, nil, "The input is damaged or incomplete: it announces pictures or sound that are not there.")
 	}
 	v := &view{found: describe(x, format, verdict.Master), master: store}
 	v.found.Master.Kind = film.MasterMade
@@ -146,6 +153,10 @@ func choose(p *ffmpeg.Probe, kind sniff.Kind) ([]ffmpeg.Stream, error) {
 		return nil, sayReasons(reasons, nil)
 	}
 	return streams, nil
+}
+
+func hasKind(streams []ffmpeg.Stream, k ffmpeg.StreamKind) bool {
+	return slices.ContainsFunc(streams, func(s ffmpeg.Stream) bool { return s.Kind == k })
 }
 
 // pick returns the stream that the container marks as the default one, else the first.

@@ -60,13 +60,17 @@ func isFilm(head []byte) error {
 	return nil
 }
 
-// kind looks at the first bytes.
+// kind looks at the first bytes. A file that is shorter than it says is a *failure.
 func (s *source) kind() (sniff.Kind, error) {
 	head := make([]byte, min(s.size, sniff.HeadSize))
 	if n, err := s.ReadAt(head, 0); n < len(head) {
 		return sniff.Unknown, err
 	}
-	return sniff.Sniff(head), nil
+	k := sniff.Sniff(head)
+	if n := sniff.Missing(head, s.size); n > 0 {
+		return k, fail(whyUnread, nil, "The input is incomplete: it is %s that lacks the last %d of its bytes. Was the recording or the transfer interrupted?", k.Name(), n)
+	}
+	return k, nil
 }
 
 // seal makes the film durable and final. Reading it is over then; sealing it again does nothing.
