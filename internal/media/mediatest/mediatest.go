@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"os"
-	"os/exec"
+	"os/exec" //nolint:depguard // the films of tests come from the real ffmpeg
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -36,46 +36,46 @@ func X265(params string, more ...string) []string {
 }
 
 // Film makes a film with ffmpeg in the test's folder and returns its path.
-func Film(t testing.TB, name string, args ...string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	Run(t, "ffmpeg", slices.Concat([]string{"-nostdin", "-hide_banner", "-v", "error", "-y"}, args, []string{path})...)
+func Film(tb testing.TB, name string, args ...string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), name)
+	Run(tb, "ffmpeg", slices.Concat([]string{"-nostdin", "-hide_banner", "-v", "error", "-y"}, args, []string{path})...)
 	return path
 }
 
 // Open opens a file until the test ends and returns it with its size.
-func Open(t testing.TB, path string) (*os.File, int64) {
-	t.Helper()
+func Open(tb testing.TB, path string) (*os.File, int64) {
+	tb.Helper()
 	f, err := os.Open(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = f.Close() })
+	tb.Cleanup(func() { _ = f.Close() })
 	info, err := f.Stat()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return f, info.Size()
 }
 
 // Write writes a file into the test's folder and returns its path.
-func Write(t testing.TB, name string, b []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+func Write(tb testing.TB, name string, b []byte) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), name)
 	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
 // Run starts a program and returns its standard output; the test fails if the program does.
-func Run(t testing.TB, name string, args ...string) []byte {
-	t.Helper()
+func Run(tb testing.TB, name string, args ...string) []byte {
+	tb.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd := exec.CommandContext(tb.Context(), name, args...) //nolint:gosec // ffmpeg or ffprobe, with arguments of tests
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, errs.String())
+		tb.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, errs.String())
 	}
 	return out.Bytes()
 }
@@ -87,9 +87,9 @@ type Packet struct {
 }
 
 // Packets lists the packets of one stream ("v:0", "a:0") in the order of presentation. more are further arguments of ffprobe.
-func Packets(t testing.TB, path, stream string, more ...string) []Packet {
-	t.Helper()
-	out := Run(t, "ffprobe", append(more, "-v", "error", "-select_streams", stream, "-show_data_hash", "md5",
+func Packets(tb testing.TB, path, stream string, more ...string) []Packet {
+	tb.Helper()
+	out := Run(tb, "ffprobe", append(more, "-v", "error", "-select_streams", stream, "-show_data_hash", "md5",
 		"-show_entries", "packet=pts,data_hash", "-of", "compact=p=0:nk=0", path)...)
 	var list []Packet
 	var p Packet // side data splits a packet over two lines: the hash comes last
@@ -100,7 +100,7 @@ func Packets(t testing.TB, path, stream string, more ...string) []Packet {
 			case "pts":
 				n, err := strconv.ParseInt(value, 10, 64)
 				if err != nil {
-					t.Fatalf("%s: %q: %v", path, line, err)
+					tb.Fatalf("%s: %q: %v", path, line, err)
 				}
 				p.PTS = n
 			case "data_hash":
@@ -117,9 +117,9 @@ func Packets(t testing.TB, path, stream string, more ...string) []Packet {
 }
 
 // Frames are the hashes of the decoded pictures of a film, in order, not turned upright.
-func Frames(t testing.TB, path string) []string {
-	t.Helper()
-	out := Run(t, "ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-noautorotate", "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-")
+func Frames(tb testing.TB, path string) []string {
+	tb.Helper()
+	out := Run(tb, "ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-noautorotate", "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-")
 	var list []string
 	for line := range strings.Lines(string(out)) {
 		if !strings.HasPrefix(line, "#") {
@@ -130,8 +130,8 @@ func Frames(t testing.TB, path string) []string {
 }
 
 // Probe returns values of a stream as ffprobe prints them, in the order in which ffprobe knows them.
-func Probe(t testing.TB, path, stream, entries string) []string {
-	t.Helper()
-	out := Run(t, "ffprobe", "-v", "error", "-select_streams", stream, "-show_entries", entries, "-of", "default=nw=1:nk=1", path)
+func Probe(tb testing.TB, path, stream, entries string) []string {
+	tb.Helper()
+	out := Run(tb, "ffprobe", "-v", "error", "-select_streams", stream, "-show_entries", entries, "-of", "default=nw=1:nk=1", path)
 	return strings.Fields(string(out))
 }

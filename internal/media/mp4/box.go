@@ -102,3 +102,14 @@ func (f *fields) wide(version uint8) uint64 {
 	}
 	return uint64(f.u32())
 }
+
+// fourCC makes the text of four characters of a file: what is not printable ASCII becomes a dot.
+func fourCC(b []byte) string {
+	out := []byte(string(b))
+	for i, c := range out {
+		if c < 0x20 || c > 0x7e {
+			out[i] = '.'
+		}
+	}
+	return string(out)
+}

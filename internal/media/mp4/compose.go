@@ -32,6 +32,13 @@ func ComposeHead(x *Index) (head []byte, body []Range, err error) {
 	if len(tracks) == 0 {
 		return nil, nil, errors.New("mp4: compose: no tracks")
 	}
+	for _, t := range tracks {
+		for i := range t.Len() {
+			if t.Duration(i) > math.MaxUint32 {
+				return nil, nil, fmt.Errorf("mp4: compose: sample %d of track %d lasts %d ticks", i, t.ID, t.Duration(i))
+			}
+		}
+	}
 	c := newComposition(x, tracks)
 	mdat := int64(0)
 	for _, r := range c.body {
@@ -39,13 +46,14 @@ func ComposeHead(x *Index) (head []byte, body []Range, err error) {
 	}
 	// The head's length depends on the width of the chunk offsets, and these on the head's length: narrow ones first.
 	for _, wide := range []bool{false, true} {
-		c.wide, c.start = wide, 0
-		c.start = int64(len(c.head(mdat)))
+		c.wide = wide
+		head = c.head(mdat, head)
+		c.start = int64(len(head))
 		if wide || c.start+mdat <= math.MaxUint32 {
 			break
 		}
 	}
-	return c.head(mdat), c.body, nil
+	return c.head(mdat, head), c.body, nil
 }
 
 // composition is the layout of one composed film.
@@ -98,15 +106,14 @@ func newComposition(x *Index, tracks []*Track) *composition {
 // cut groups a track's samples into chunks: samples side by side, a second at most.
 func (c *composition) cut(t *Track) []chunk {
 	var out []chunk
-	end, began := int64(-1), int64(0)
+	end, began := int64(-1), int64(0) // where the sample before ended in the source, when its chunk began
 	for i := range t.Len() {
-		at := c.locate(t.Offset(i))
-		if at != end || t.DTS(i)-began >= int64(t.Timescale) {
-			out = append(out, chunk{at: at})
-			began = t.DTS(i)
+		if off := t.Offset(i); off != end || t.DTS(i)-began >= int64(t.Timescale) {
+			out = append(out, chunk{at: c.locate(off)})
+			began, end = t.DTS(i), off
 		}
 		out[len(out)-1].samples++
-		end = at + int64(t.Size(i))
+		end += int64(t.Size(i))
 	}
 	return out
 }
@@ -123,9 +130,9 @@ func (c *composition) locate(off int64) int64 {
 	return c.place[i] + off - c.body[i].Offset
 }
 
-// head writes everything before the samples.
-func (c *composition) head(mdat int64) []byte {
-	var w writer
+// head writes everything before the samples, into the room of an earlier attempt.
+func (c *composition) head(mdat int64, room []byte) []byte {
+	w := writer{b: room[:0]}
 	end := w.open("ftyp")
 	w.str("isom")
 	w.u32(0x200)
@@ -199,10 +206,7 @@ func (t *Track) openEdits(x *Index, first int64) []EditEntry {
 		if e.MediaTime < 0 {
 			continue
 		}
-		begin := e.MediaTime - first
-		if begin < 0 { // shown before there is anything: a delay
-			begin = 0
-		}
+		begin := max(0, e.MediaTime-first)
 		if e.Duration == 0 {
 			e.Duration = uint64(max(0, Rescale(t.s.end-first-begin, t.Timescale, x.MovieTimescale)))
 		}

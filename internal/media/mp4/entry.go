@@ -20,7 +20,7 @@ func (t *Track) parseEntries(stsd []byte) error {
 		if n++; n > 1 {
 			continue
 		}
-		t.Format = strings.Clone(b.kind)
+		t.Format = fourCC([]byte(b.kind))
 		switch t.Kind {
 		case Video:
 			err = t.parseVisual(b)

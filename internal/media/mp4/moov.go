@@ -3,7 +3,6 @@ package mp4
 import (
 	"encoding/binary"
 	"errors"
-	"slices"
 )
 
 // maxEdits bounds an edit list that is kept.
@@ -183,7 +182,7 @@ func (p *parser) parseMdia(t *Track, tb *trackBoxes, b []byte) error {
 			f := fields{b: c.body}
 			f.fullBox()
 			f.u32()
-			if t.Handler = string(slices.Clone(f.take(4))); f.short {
+			if t.Handler = fourCC(f.take(4)); f.short {
 				return damaged("hdlr is too short")
 			}
 		case "minf":

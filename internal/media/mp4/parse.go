@@ -8,7 +8,6 @@ import (
 
 // parser is the state of one [Parse].
 type parser struct {
-	ctx    context.Context
 	src    source
 	limits Limits
 
@@ -26,13 +25,12 @@ type parser struct {
 // refusal of the file is an *[Error]; other errors are failures to read, or the context's.
 func Parse(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*Index, error) {
 	p := &parser{
-		ctx:    ctx,
 		src:    source{r: r, size: size},
 		limits: limits.withDefaults(),
 		index:  &Index{Size: size, video: -1, audio: -1},
 		trex:   map[uint32]defaults{},
 	}
-	if err := p.scan(); err != nil {
+	if err := p.scan(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.finish(); err != nil {
@@ -42,10 +40,10 @@ func Parse(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*Inde
 }
 
 // scan walks over the top-level boxes once.
-func (p *parser) scan() error {
+func (p *parser) scan(ctx context.Context) error {
 	size, off, known := p.src.size, int64(0), false
 	for n := 0; off < size; n++ {
-		if err := canceled(p.ctx, n); err != nil {
+		if err := canceled(ctx, n); err != nil {
 			return err
 		}
 		if n >= p.limits.MaxBoxes {
@@ -92,7 +90,7 @@ func (p *parser) visit(b span) error {
 		if err != nil {
 			return err
 		}
-		p.index.Brand = string(h)
+		p.index.Brand = fourCC(h)
 	case "moov":
 		if p.moov {
 			return nil // a second one is ignored, as by most readers

@@ -203,7 +203,9 @@ func TestTruncated(t *testing.T) {
 					if !ok {
 						t.Fatalf("cut at %d: %v is no refusal", n, err)
 					}
-					if e.Kind != mp4.Truncated && !(n < 16 && e.Kind == mp4.NotFilm) && !(name == "fragments" && e.Kind == mp4.Empty) {
+					switch {
+					case e.Kind == mp4.Truncated, n < 16 && e.Kind == mp4.NotFilm, name == "fragments" && e.Kind == mp4.Empty:
+					default:
 						t.Errorf("cut at %d: %v, want truncated", n, e)
 					}
 					if e.Samples > 0 && (e.Whole >= e.Samples || e.Whole < 0) {

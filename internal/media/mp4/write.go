@@ -183,7 +183,7 @@ func (s *samples) writeTables(w *writer) {
 		if i+1 < n {
 			next = s.dts[i+1]
 		}
-		return uint32(min(next-s.dts[i], math.MaxUint32))
+		return uint32(next - s.dts[i])
 	}
 	writeRuns(w, "stts", 0, n, duration)
 	if s.cto != nil {
