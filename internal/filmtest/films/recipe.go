@@ -75,8 +75,12 @@ func encode(s Spec) []string {
 // pictures is the source of the frames, counter included, in the orientation in which they are coded.
 func pictures(s Spec) string {
 	var g strings.Builder
-	fmt.Fprintf(&g, "testsrc2=s=%dx%d:r=%s,setsar=1[p];%s[c];[p][c]overlay=0:0:shortest=1",
-		s.Width, s.Height, s.Rate, counterGraph(s.Rate.String(), s.Width))
+	grain := ""
+	if s.Grain {
+		grain = ",noise=alls=6:allf=t"
+	}
+	fmt.Fprintf(&g, "testsrc2=s=%dx%d:r=%s%s,setsar=1[p];%s[c];[p][c]overlay=0:0:shortest=1",
+		s.Width, s.Height, s.Rate, grain, counterGraph(s.Rate.String(), s.Width))
 	switch s.Rotation {
 	case 90:
 		g.WriteString(",transpose=cclock")

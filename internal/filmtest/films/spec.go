@@ -66,6 +66,8 @@ type Spec struct {
 	OpenGOP      bool // needs BFrames
 	Interlaced   bool
 	PixFmt       string // ffmpeg's name, yuv420p if empty
+	// Grain adds film grain, which makes segments as large as those of a camera.
+	Grain bool
 	// Rotation is by how many degrees clockwise a player must turn the coded pictures (0, 90, 180, 270); the counter
 	// is upright after that. MP4 and MOV only.
 	Rotation int

@@ -1,0 +1,277 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"filmcan/internal/blob/fs"
+	"filmcan/internal/derive"
+	"filmcan/internal/derive/passthrough"
+	"filmcan/internal/front/api"
+	"filmcan/internal/front/master"
+	"filmcan/internal/front/play"
+	"filmcan/internal/front/webhook"
+	"filmcan/internal/intake"
+	"filmcan/internal/keep/catalog"
+	"filmcan/internal/media/ffmpeg"
+	"filmcan/internal/media/mp4"
+	"filmcan/internal/outbound"
+	"filmcan/internal/token"
+)
+
+// App is a server: open, but not serving until [App.Run].
+type App struct {
+	cfg   Config
+	log   *slog.Logger
+	store *Store
+
+	catalog  *catalog.Catalog
+	ffmpeg   *ffmpeg.Runner
+	outbound *outbound.Client
+	intake   *intake.Intake
+	derived  *derive.Cache
+	webhooks *webhook.Deliverer
+
+	api     *api.API
+	masters *master.Door
+	play    *play.Door
+
+	listeners []net.Listener
+	url       string
+	tlsURL    string
+	caFile    string
+}
+
+// Open opens everything that a server stands on: data folder, database, listeners. Requests are accepted from then on
+// and answered once [App.Run] runs.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			_ = a.Close()
+		}
+	}()
+	a.ffmpeg = ffmpeg.New(ffmpeg.Config{FFmpeg: cfg.FFmpeg, FFprobe: cfg.FFprobe})
+	if _, err := a.ffmpeg.Version(ctx); err != nil {
+		return nil, fmt.Errorf("%w (Debian: apt-get install ffmpeg; elsewhere name it with --ffmpeg and --ffprobe)", err)
+	}
+	if a.store, err = openStore(ctx, cfg, log, true); err != nil {
+		return nil, err
+	}
+	a.catalog = a.store.Catalog
+	if err := a.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.components(ctx); err != nil {
+		return nil, err
+	}
+	a.jobs()
+	return a, nil
+}
+
+// components makes the graph, from the ground up.
+func (a *App) components(ctx context.Context) error {
+	secret, err := a.catalog.Secret(ctx, "master-url")
+	if err != nil {
+		return err
+	}
+	signer, err := token.NewSigner(secret)
+	if err != nil {
+		return err
+	}
+	addresses := links{base: a.publicURL(), signer: signer}
+
+	out := outbound.Default()
+	out.Policy = outbound.Policy{Private: a.cfg.Development, Allow: a.cfg.Allow}
+	out.UserAgent = "filmcan"
+	a.outbound = outbound.New(out)
+
+	work := filepath.Join(a.cfg.Data, workDir)
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return fmt.Errorf("make folder of jobs: %w", err)
+	}
+	a.intake, err = intake.New(intake.Config{MaxInput: a.cfg.MaxInput, WorkDir: work, ScrubEvery: a.cfg.ScrubEvery},
+		a.catalog, a.store.Vault, a.outbound, a.ffmpeg, a.log)
+	if err != nil {
+		return err
+	}
+
+	derived, err := fs.Open(filepath.Join(a.cfg.Data, derivedDir))
+	if err != nil {
+		return err
+	}
+	a.derived = derive.New(derived, map[string]derive.Maker{
+		passthrough.IndexKind: passthrough.IndexMaker(a.store.Vault, mp4.Limits{}),
+	}, a.log)
+	packager := passthrough.New(a.store.Vault, a.derived, passthrough.Config{})
+
+	a.api = api.New(api.Config{Catalog: a.catalog, Links: addresses, Log: a.log, Version: a.cfg.Version})
+	a.masters = master.New(a.catalog, master.FromVault(a.store.Vault), signer, master.Default(), a.log)
+	if a.play, err = play.New(a.catalog, packager, play.Config{PublicURL: a.publicURL()}); err != nil {
+		return err
+	}
+	a.webhooks = webhook.New(a.catalog, a.outbound, addresses, webhook.Default(), a.log)
+	return nil
+}
+
+// Run serves and works until the context ends, then drains: it stops accepting, lets requests and jobs finish for as
+// long as the configuration allows, and returns when nothing of it is left.
+func (a *App) Run(ctx context.Context) error {
+	g := newGroup(ctx)
+	// Downloads need their leases renewed until the last of them has drained.
+	leases := newGroup(context.WithoutCancel(ctx))
+	if a.cfg.HTTP {
+		leases.Go(a.masters.Run)
+		for _, l := range a.listeners {
+			g.Go(func(ctx context.Context) error { return a.serve(ctx, a.server(), l) })
+		}
+	}
+	if a.cfg.Work {
+		g.Go(a.store.queue.Run)
+	}
+	a.log.InfoContext(ctx, "serving", "url", a.url, "data", a.cfg.Data, "work", a.cfg.Work, "http", a.cfg.HTTP)
+	err := g.Wait()
+	leases.Stop()
+	a.log.InfoContext(ctx, "stopped")
+	return errors.Join(err, leases.Wait())
+}
+
+// MissingGuards are the protections that this operating system does not give.
+func (a *App) MissingGuards() []string {
+	if runtime.GOOS == "linux" {
+		return nil
+	}
+	return []string{"on " + runtime.GOOS + " ffmpeg runs without limits of memory, processor time and output size; run production on Linux"}
+}
+
+// Close frees what Open opened.
+func (a *App) Close() error {
+	var errs []error
+	for _, l := range a.listeners {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.derived != nil {
+		a.derived.Close()
+	}
+	if a.outbound != nil {
+		a.outbound.Close()
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// serve serves one listener until the context ends, and then finishes what was begun.
+func (a *App) serve(ctx context.Context, server *http.Server, l net.Listener) error {
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }() // waited for below
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	// The time to finish in begins when the context has ended.
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.DrainTimeout)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.WarnContext(ctx, "requests were cut at the end of the drain", "timeout", a.cfg.DrainTimeout)
+		err = server.Close()
+	}
+	<-ended
+	return err
+}
+
+// listen opens the listeners: the one of all doors, and the one with TLS of `dev --tls`.
+func (a *App) listen(ctx context.Context) error {
+	if !a.cfg.HTTP {
+		return nil
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s (another program may have it: choose one with --listen): %w", a.cfg.Listen, err)
+	}
+	scheme := "http"
+	if a.cfg.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(a.cfg.TLSCert, a.cfg.TLSKey)
+		if err != nil {
+			_ = l.Close()
+			return fmt.Errorf("read --tls-cert and --tls-key: %w", err)
+		}
+		l, scheme = tls.NewListener(l, tlsConfig(pair)), "https"
+	}
+	a.listeners = append(a.listeners, l)
+	a.url = scheme + "://" + reachable(l.Addr())
+	if !a.cfg.TLSOwn || a.cfg.TLSCert != "" {
+		return nil
+	}
+	pair, caFile, err := ownCertificate(filepath.Join(a.cfg.Data, "tls"), time.Now())
+	if err != nil {
+		return err
+	}
+	secure, err := new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.TLSListen)
+	if err != nil {
+		return fmt.Errorf("listen on %s (choose another with --tls-listen): %w", a.cfg.TLSListen, err)
+	}
+	a.listeners = append(a.listeners, tls.NewListener(secure, tlsConfig(pair)))
+	_, port, _ := net.SplitHostPort(secure.Addr().String())
+	a.tlsURL, a.caFile = "https://localhost:"+port, caFile
+	return nil
+}
+
+// tlsConfig offers HTTP/1.1 alone: the lease of a master's transfer is the deadline of its connection
+// (docs/decisions/0002-http1.md).
+func tlsConfig(pair tls.Certificate) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+}
+
+// reachable is an address as a client on this machine writes it.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func (a *App) publicURL() string {
+	if a.cfg.PublicURL != "" {
+		return a.cfg.PublicURL
+	}
+	return a.url
+}
+
+// URL is where the server is reached on this machine.
+func (a *App) URL() string { return a.url }
+
+// TLSURL is the https address of `dev --tls`; empty without.
+func (a *App) TLSURL() string { return a.tlsURL }
+
+// CAFile is the certificate of the authority behind TLSURL.
+func (a *App) CAFile() string { return a.caFile }
+
+// CustomDomain is what mux-player takes as custom-domain: it puts stream. and image. before it.
+func (a *App) CustomDomain() string {
+	if a.tlsURL == "" {
+		return ""
+	}
+	return a.tlsURL[len("https://"):]
+}

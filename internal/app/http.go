@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"filmcan/internal/front/door"
+	"filmcan/internal/front/ops"
+)
+
+// handler hangs the doors on one listener, told apart by path; a proxy may give each a host name of its own.
+func (a *App) handler() http.Handler {
+	mux := http.NewServeMux()
+	management := a.api.Handler() // logs its requests itself
+	for _, path := range []string{"/video/", "/system/", "/robots/", "/data/", "/openapi.json", "/docs"} {
+		mux.Handle(path, management)
+	}
+	logged := func(h http.Handler) http.Handler { return door.Log(a.log, nil, h) }
+	mux.Handle("/master/", logged(a.masters.Handler()))
+	mux.Handle("/", logged(a.play.Handler()))
+	mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
+	health := ops.Handler(ops.Config{Checks: a.checks(), Gatherer: a.metrics(), Facts: map[string]string{"version": a.cfg.Version}})
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		mux.Handle(path, health)
+	}
+	return mux
+}
+
+// server is an HTTP server with the bounds that every door shares. Bodies and answers are bounded by the doors, by
+// progress and not by time: films are long.
+func (a *App) server() *http.Server {
+	s := &http.Server{
+		Handler:           a.handler(),
+		ReadHeaderTimeout: 15 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	s.RegisterOnShutdown(a.api.EndStreams)
+	return s
+}
+
+// checks are the conditions under which this node can do its work.
+func (a *App) checks() []ops.Check {
+	checks := []ops.Check{
+		{Name: "database", Test: func(ctx context.Context) error {
+			return blurred(a.store.DB.Ping(ctx), "the database does not answer")
+		}},
+		{Name: "folder", Test: func(context.Context) error { return blurred(a.probeFolder(), "the data folder cannot be written") }},
+	}
+	if a.cfg.Work {
+		checks = append(checks, ops.Check{Name: "queue", Test: func(context.Context) error {
+			return blurred(a.store.queue.Ping(), "background work does not run")
+		}})
+	}
+	return checks
+}
+
+// blurred hides an error's text, which may name addresses and paths, behind a sentence.
+func blurred(err error, sentence string) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(sentence)
+}
+
+// probeFolder writes a small file: a full or broken disk shows here before a customer meets it.
+func (a *App) probeFolder() error {
+	f, err := os.CreateTemp(filepath.Join(a.cfg.Data, workDir), ".probe-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	_, err = strings.NewReader("filmcan\n").WriteTo(f)
+	return err
+}

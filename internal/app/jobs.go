@@ -1,0 +1,49 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"filmcan/internal/film"
+	"filmcan/internal/queue"
+)
+
+// jobs pairs every kind of job with the room that does it.
+func (a *App) jobs() {
+	q := a.store.queue
+	queue.Handle(q, queue.Options{Lane: queue.Fetch, MaxAttempts: 5, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute)},
+		func(ctx context.Context, args film.IngestAsset, at queue.Attempt) error {
+			return a.intake.Ingest(ctx, args, at.Number, at.Max)
+		})
+	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 30, Timeout: time.Minute},
+		func(ctx context.Context, args film.DeliverEvent, _ queue.Attempt) error {
+			return a.webhooks.Deliver(ctx, args)
+		})
+	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 25, Timeout: time.Minute},
+		func(ctx context.Context, args film.ExpireMaster, _ queue.Attempt) error {
+			return a.catalog.HandleExpireMaster(ctx, args)
+		})
+	queue.Handle(q, queue.Options{Lane: queue.Slow, MaxAttempts: 25, Timeout: time.Hour},
+		func(ctx context.Context, args film.PurgeFilm, _ queue.Attempt) error {
+			if err := a.intake.PurgeFilm(ctx, args); err != nil {
+				return err
+			}
+			return a.derived.Forget(ctx, args.Film)
+		})
+	queue.Handle(q, queue.Options{Lane: queue.Slow, MaxAttempts: 3, Timeout: 24 * time.Hour},
+		func(ctx context.Context, args film.ScrubFilms, _ queue.Attempt) error {
+			return a.intake.Scrub(ctx, args)
+		})
+	queue.Handle(q, queue.Options{Lane: queue.Slow, MaxAttempts: 3, Timeout: time.Hour},
+		func(ctx context.Context, args film.PruneEvents, _ queue.Attempt) error {
+			return a.catalog.HandlePruneEvents(ctx, args)
+		})
+	q.Every(film.ScrubFilms{}, min(a.cfg.ScrubEvery, scrubRound))
+	q.Every(film.PruneEvents{}, pruneEvery)
+}
+
+const (
+	// scrubRound is how often films whose verification is due are looked for.
+	scrubRound = time.Hour
+	pruneEvery = time.Hour
+)

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// metricsTimeout bounds what a scrape may ask of the database.
+const metricsTimeout = 2 * time.Second
+
+// metrics reads the rooms' own counters when it is asked; nothing is counted twice.
+func (a *App) metrics() prometheus.Gatherer {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	counter := func(name, help string, value func() int64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "filmcan", Name: name, Help: help},
+			func() float64 { return float64(value()) }))
+	}
+	gauge := func(name, help string, value func() int) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "filmcan", Name: name, Help: help},
+			func() float64 { return float64(value()) }))
+	}
+	counter("vault_read_bytes_total", "Bytes of films read from the vault.", func() int64 { return a.store.Vault.Stats().BytesRead })
+	counter("vault_written_bytes_total", "Bytes written to the vault, films and manifests.", func() int64 { return a.store.Vault.Stats().BytesWritten })
+	counter("vault_syncs_total", "Syncs of growing films.", func() int64 { return a.store.Vault.Stats().Syncs })
+	counter("ffmpeg_starts_total", "Starts of ffmpeg and ffprobe on films.", func() int64 { return a.ffmpeg.Stats().Starts() })
+	counter("ffmpeg_remuxes_total", "Stream copies into a made master.", func() int64 { return a.ffmpeg.Stats().Remuxes })
+	counter("derived_hits_total", "Derived artifacts found in their store.", func() int64 { return a.derived.Stats().Hits })
+	counter("derived_made_total", "Derived artifacts that were made.", func() int64 { return a.derived.Stats().Made })
+	counter("derived_failed_total", "Runs of makers that failed or were abandoned.", func() int64 { return a.derived.Stats().Failed })
+	counter("derived_shared_total", "Callers that joined a run under way.", func() int64 { return a.derived.Stats().Shared })
+	counter("master_downloads_total", "Master downloads that were let through.", func() int64 { return a.masters.Stats().Started })
+	counter("master_sent_bytes_total", "Bytes of masters sent.", func() int64 { return a.masters.Stats().Bytes })
+	counter("master_downloads_revoked_total", "Master downloads cut by a revocation.", func() int64 { return a.masters.Stats().Revoked })
+	counter("master_downloads_stalled_total", "Master downloads cut because the reader took nothing.", func() int64 { return a.masters.Stats().Stalled })
+	gauge("master_downloads_running", "Master downloads running now.", func() int { return a.masters.Stats().Running })
+	r.MustRegister(jobDepth{a})
+	return r
+}
+
+// jobDepth tells how many jobs of each kind are in each state, on all nodes.
+type jobDepth struct{ app *App }
+
+func (jobDepth) desc() *prometheus.Desc {
+	return prometheus.NewDesc("filmcan_jobs", "Background jobs that are not done, and that ended badly of late, on all nodes.", []string{"kind", "state"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (j jobDepth) Describe(ch chan<- *prometheus.Desc) { ch <- j.desc() }
+
+// Collect implements prometheus.Collector. A database that does not answer leaves the metric out; readiness tells of it.
+func (j jobDepth) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), metricsTimeout) //nolint:forbidigo // the collector's interface has no context
+	defer cancel()
+	depths, err := j.app.store.queue.Stats(ctx)
+	if err != nil {
+		return
+	}
+	for _, d := range depths {
+		ch <- prometheus.MustNewConstMetric(j.desc(), prometheus.GaugeValue, float64(d.Jobs), d.Kind, d.State)
+	}
+}
