@@ -15,12 +15,10 @@ import (
 )
 
 const (
-	selectLanePending query = `SELECT COUNT(*) FROM deliveries
-		WHERE webhook_id = $1 AND object_type = $2 AND object_id = $3 AND tries = 0 AND outcome = ''`
 	insertDelivery query = `INSERT INTO deliveries
 		(id, event_id, webhook_id, object_type, object_id, event_seq, released, deadline)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-	selectLaneNext query = `SELECT id FROM deliveries
+	selectLaneHead query = `SELECT id FROM deliveries
 		WHERE webhook_id = $1 AND object_type = $2 AND object_id = $3 AND tries = 0 AND outcome = ''
 		ORDER BY event_seq LIMIT 1`
 	releaseDelivery     query = `UPDATE deliveries SET released = TRUE WHERE id = $1 AND NOT released`
@@ -29,7 +27,10 @@ const (
 		RETURNING tries, outcome, deadline, webhook_id, object_type, object_id`
 	updateDelivery query = `UPDATE deliveries SET tries = $2, outcome = $3, deadline = $4 WHERE id = $1`
 	insertAttempt  query = `INSERT INTO attempts (id, delivery_id, at, document) VALUES ($1, $2, $3, $4)`
-	selectAttempts query = `SELECT document FROM attempts WHERE delivery_id = $1 ORDER BY at, id`
+	selectOverdue  query = `SELECT id, tries FROM deliveries WHERE outcome = '' AND released AND deadline < $1
+		ORDER BY deadline LIMIT $2`
+	postponeDelivery query = `UPDATE deliveries SET deadline = $2 WHERE id = $1 AND outcome = ''`
+	selectAttempts   query = `SELECT document FROM attempts WHERE delivery_id = $1 ORDER BY at, id`
 
 	selectDelivery query = `SELECT e.id, e.environment_id, e.seq, e.type, e.object_type, e.object_id, e.at, e.snapshot_version,
 		e.snapshot, d.id, d.tries, d.outcome, d.deadline, w.id, w.environment_id, w.address, w.secret, w.enabled, w.created_at
@@ -52,13 +53,30 @@ const (
 	maxAttemptHeader  = 256
 )
 
+const (
+	// overdue is how long after its deadline a delivery's job must have ended it.
+	overdue      = time.Hour
+	overdueBatch = 500
+)
+
 // lane is what first attempts keep their order in.
 type lane struct {
 	webhook film.WebhookID
 	object  film.Object
 }
 
-func (l lane) args() []any { return []any{l.webhook, l.object.Type, l.object.ID} }
+// head returns the lane's earliest delivery that was not attempted yet, if there is one. The caller holds the
+// environment's lock.
+func (l lane) head(ctx context.Context, tx *sql.Tx) (id film.DeliveryID, ok bool, err error) {
+	err = txRow(ctx, tx, selectLaneHead, []any{l.webhook, l.object.Type, l.object.ID}, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("look into lane: %w", err)
+	}
+	return id, true, nil
+}
 
 // storeDeliveries stores a delivery of each event to each enabled webhook. The caller holds the environment's lock. A
 // delivery behind another one of its lane that was not attempted yet waits for it; for the others it returns the jobs.
@@ -71,11 +89,11 @@ func (c *Catalog) storeDeliveries(ctx context.Context, tx *sql.Tx, env film.Envi
 	for _, w := range webhooks {
 		for _, e := range events {
 			l := lane{webhook: w, object: e.Object}
-			var pending int
-			if err := txRow(ctx, tx, selectLanePending, l.args(), &pending); err != nil {
-				return nil, fmt.Errorf("look for earlier deliveries: %w", err)
+			_, waits, err := l.head(ctx, tx)
+			if err != nil {
+				return nil, err
 			}
-			id, released := drawShort[film.DeliveryID](), pending == 0
+			id, released := drawShort[film.DeliveryID](), !waits
 			if _, err := exec(ctx, tx, insertDelivery, id, e.ID, w, e.Object.Type, e.Object.ID, e.Seq, released,
 				micros(e.At.Add(c.cfg.DeliveryTTL))); err != nil {
 				return nil, fmt.Errorf("store delivery: %w", err)
@@ -224,6 +242,33 @@ func (c *Catalog) RecordAttempt(ctx context.Context, id film.DeliveryID, a film.
 	return nil
 }
 
+// reorderOverdue orders the next attempt of deliveries that are open long after their deadline. The queue gives a job up
+// after some failures of ours (a bug, say), and without this its delivery would stay open, and its lane closed, for
+// ever. An order too many does no harm: attempts are numbered.
+func (c *Catalog) reorderOverdue(ctx context.Context) error {
+	err := c.db.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		now := c.now()
+		var jobs []film.Job
+		err := txRows(ctx, tx, selectOverdue, []any{micros(now.Add(-overdue)), overdueBatch}, func(scan func(...any) error) error {
+			var job film.DeliverEvent
+			err := scan(&job.Delivery, &job.Attempt)
+			job.Attempt++
+			jobs = append(jobs, film.Job{Args: job})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, job := range jobs { // so that the next look finds others
+			if _, err := exec(ctx, tx, postponeDelivery, job.Args.(film.DeliverEvent).Delivery, micros(now)); err != nil {
+				return err
+			}
+		}
+		return c.enqueue(ctx, tx, jobs)
+	})
+	return notFound("order overdue deliveries", err)
+}
+
 func lockSpaceOf(ctx context.Context, tx *sql.Tx, id film.DeliveryID) error {
 	var env film.EnvironmentID
 	if err := txRow(ctx, tx, selectDeliverySpace, []any{id}, &env); err != nil {
@@ -235,13 +280,9 @@ func lockSpaceOf(ctx context.Context, tx *sql.Tx, id film.DeliveryID) error {
 
 // releaseNext orders the first attempt of the lane's next delivery. The caller holds the environment's lock.
 func releaseNext(ctx context.Context, tx *sql.Tx, l lane) ([]film.Job, error) {
-	var id film.DeliveryID
-	err := txRow(ctx, tx, selectLaneNext, l.args(), &id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look for the next delivery: %w", err)
+	id, ok, err := l.head(ctx, tx)
+	if err != nil || !ok {
+		return nil, err
 	}
 	n, err := exec(ctx, tx, releaseDelivery, id)
 	if err != nil || n == 0 {

@@ -85,8 +85,11 @@ func (c *Catalog) LastEventSeq(ctx context.Context, env film.EnvironmentID) (int
 	return seq, notFound("read number of last event", err)
 }
 
-// HandlePruneEvents forgets what is older than the retention.
+// HandlePruneEvents forgets what is older than the retention, and looks for deliveries whose job was lost.
 func (c *Catalog) HandlePruneEvents(ctx context.Context, _ film.PruneEvents) error {
+	if err := c.reorderOverdue(ctx); err != nil {
+		return err
+	}
 	_, err := c.PruneEvents(ctx, c.now().Add(-c.cfg.Retention))
 	return err
 }

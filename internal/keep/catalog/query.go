@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"filmcan/internal/film"
 )
 
 // query is the text of one statement.
@@ -34,7 +36,7 @@ func (s *statements) prepared(ctx context.Context, q query) (*sql.Stmt, error) {
 	if stmt = s.byText[q]; stmt != nil {
 		return stmt, nil
 	}
-	stmt, err := s.db.PrepareContext(ctx, string(q))
+	stmt, err := s.db.PrepareContext(ctx, string(q)) //nolint:sqlclosecheck // closed by close
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +63,7 @@ func (c *Catalog) row(ctx context.Context, q query, args []any, dest ...any) err
 	if !storable(args) {
 		return sql.ErrNoRows
 	}
-	stmt, err := c.reads.prepared(ctx, q)
+	stmt, err := c.reads.prepared(ctx, q) //nolint:sqlclosecheck // belongs to c.reads
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,7 @@ func (c *Catalog) rows(ctx context.Context, q query, args []any, each func(scan 
 	if !storable(args) {
 		return nil
 	}
-	stmt, err := c.reads.prepared(ctx, q)
+	stmt, err := c.reads.prepared(ctx, q) //nolint:sqlclosecheck // belongs to c.reads
 	if err != nil {
 		return err
 	}
@@ -113,6 +115,9 @@ func readAll(rows *sql.Rows, err error, each func(scan func(dest ...any) error) 
 
 // exec runs a statement and returns how many rows it changed.
 func exec(ctx context.Context, tx *sql.Tx, q query, args ...any) (int64, error) {
+	if !storable(args) {
+		return 0, film.Invalid("Text must be valid UTF-8 without NUL characters")
+	}
 	result, err := tx.ExecContext(ctx, string(q), args...)
 	if err != nil {
 		return 0, err

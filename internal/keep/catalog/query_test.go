@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -52,16 +53,26 @@ func queries(t *testing.T) map[string]string {
 func TestEveryQueryPreparesOnBoth(t *testing.T) {
 	t.Parallel()
 	all := queries(t)
-	onBoth(t, func(t *testing.T, w *world) {
-		for name, text := range all {
-			stmt, err := w.db.Write().PrepareContext(t.Context(), text)
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-				continue
+	for name, open := range worlds() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := open(t)
+			for name, text := range all {
+				if err := w.prepare(t.Context(), text); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
 			}
-			stmt.Close()
-		}
-	})
+		})
+	}
+}
+
+func (w *world) prepare(ctx context.Context, text string) error {
+	stmt, err := w.db.Write().PrepareContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	return nil
 }
 
 // TestQueriesUseIndexes asks SQLite how it would run each statement: none may read a whole table or sort what an index
@@ -72,7 +83,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		"selectEnvironments":      "all of them are asked for, and they are few",
 		"selectDeliveriesOfEvent": "sorts the webhooks of one event",
 	}
-	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "catalog.db"))
+	w := sqlite(t)
 	for name, text := range queries(t) {
 		plan := w.plan(t, text)
 		bad := ""

@@ -18,9 +18,8 @@ import (
 const (
 	insertToken query = `INSERT INTO tokens (id, environment_id, name, permissions, secret_sha256, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6)`
-	selectTokens query = `SELECT id, environment_id, name, permissions, created_at FROM tokens
-		WHERE environment_id = $1 ORDER BY created_at DESC, id DESC`
-	deleteToken     query = `DELETE FROM tokens WHERE id = $1`
+	selectTokens    query = `SELECT id, environment_id, name, permissions, created_at FROM tokens WHERE environment_id = $1 ORDER BY created_at DESC, id DESC` //nolint:gosec // no credentials, a statement
+	deleteToken     query = `DELETE FROM tokens WHERE id = $1 RETURNING id`
 	selectPrincipal query = `SELECT t.name, t.permissions, t.secret_sha256, t.created_at, e.id, e.name, e.type, e.created_at
 		FROM tokens t JOIN environments e ON e.id = t.environment_id WHERE t.id = $1`
 )
@@ -68,11 +67,7 @@ func (c *Catalog) Tokens(ctx context.Context, env film.EnvironmentID) ([]film.Ac
 // RevokeToken ends a token at once, in every process.
 func (c *Catalog) RevokeToken(ctx context.Context, id film.TokenID) error {
 	return notFound("revoke token", c.db.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		n, err := exec(ctx, tx, deleteToken, id)
-		if err == nil && n == 0 {
-			return film.NotFound()
-		}
-		return err
+		return txRow(ctx, tx, deleteToken, []any{id}, &id)
 	}))
 }
 

@@ -20,7 +20,7 @@ const (
 		WHERE environment_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3`
 	selectEnabledWebhooks query = `SELECT id FROM webhooks WHERE environment_id = $1 AND enabled ORDER BY created_at, id`
 	updateWebhook         query = `UPDATE webhooks SET address = $3, enabled = $4 WHERE id = $1 AND environment_id = $2`
-	deleteWebhook         query = `DELETE FROM webhooks WHERE id = $1 AND environment_id = $2`
+	deleteWebhook         query = `DELETE FROM webhooks WHERE id = $1 AND environment_id = $2 RETURNING id`
 	dropDeliveries        query = `UPDATE deliveries SET outcome = 'dropped' WHERE webhook_id = $1 AND outcome = ''`
 )
 
@@ -105,11 +105,7 @@ func (c *Catalog) UpdateWebhook(ctx context.Context, env film.EnvironmentID, id 
 // DeleteWebhook removes a webhook and what is on its way to it. Its address is free again.
 func (c *Catalog) DeleteWebhook(ctx context.Context, env film.EnvironmentID, id film.WebhookID) error {
 	return notFound("delete webhook", c.changeWebhooks(ctx, env, func(ctx context.Context, tx *sql.Tx) error {
-		n, err := exec(ctx, tx, deleteWebhook, id, env)
-		if err == nil && n == 0 {
-			return film.NotFound()
-		}
-		return err
+		return txRow(ctx, tx, deleteWebhook, []any{id, env}, &id)
 	}))
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,17 +18,18 @@ import (
 	"filmcan/internal/sqldb"
 )
 
-// onBoth runs a test on a fresh SQLite database, and on a fresh PostgreSQL one where pgtest gives any.
-func onBoth(t *testing.T, test func(t *testing.T, w *world)) {
-	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "catalog.db")))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, newWorld(t, pgtest.New(t)))
-	})
+// worlds are the databases that every test runs on: each call of a value makes a fresh one. PostgreSQL's skips the test
+// where pgtest gives none.
+func worlds() map[string]func(tb testing.TB) *world {
+	return map[string]func(tb testing.TB) *world{
+		"sqlite":   sqlite,
+		"postgres": func(tb testing.TB) *world { tb.Helper(); return newWorld(tb, pgtest.New(tb)) },
+	}
+}
+
+func sqlite(tb testing.TB) *world {
+	tb.Helper()
+	return newWorld(tb, "sqlite:"+filepath.Join(tb.TempDir(), "catalog.db"))
 }
 
 // world is a catalog with everything around it under the test's control.
@@ -276,32 +277,32 @@ func tables() map[string]string {
 func (w *world) dump(tb testing.TB) string {
 	tb.Helper()
 	var b strings.Builder
-	for _, table := range slices.Sorted(func(yield func(string) bool) {
-		for name := range tables() {
-			if !yield(name) {
-				return
-			}
-		}
-	}) {
-		rows, err := w.db.Read().QueryContext(tb.Context(), "SELECT * FROM "+table+" ORDER BY "+tables()[table])
-		must(tb, err)
-		columns, err := rows.Columns()
-		must(tb, err)
-		for rows.Next() {
-			values := make([]any, len(columns))
-			for i := range values {
-				values[i] = new(any)
-			}
-			must(tb, rows.Scan(values...))
-			fmt.Fprint(&b, table)
-			for i, v := range values {
-				fmt.Fprintf(&b, " %s=%v", columns[i], *v.(*any))
-			}
-			b.WriteByte('\n')
-		}
-		must(tb, errors.Join(rows.Err(), rows.Close()))
+	for _, table := range slices.Sorted(maps.Keys(tables())) {
+		w.dumpTable(tb, &b, table)
 	}
 	return b.String()
+}
+
+func (w *world) dumpTable(tb testing.TB, b *strings.Builder, table string) {
+	tb.Helper()
+	rows, err := w.db.Read().QueryContext(tb.Context(), "SELECT * FROM "+table+" ORDER BY "+tables()[table])
+	must(tb, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	must(tb, err)
+	for rows.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(any)
+		}
+		must(tb, rows.Scan(values...))
+		fmt.Fprint(b, table)
+		for i, v := range values {
+			fmt.Fprintf(b, " %s=%v", columns[i], *v.(*any))
+		}
+		b.WriteByte('\n')
+	}
+	must(tb, rows.Err())
 }
 
 // difference returns the lines of two dumps that are in one of them only.
@@ -319,4 +320,9 @@ func difference(before, after string) string {
 		}
 	}
 	return b.String()
+}
+
+// insertJobs puts jobs that were taken back.
+func insertJobs(w *world, jobs []film.Job) func(ctx context.Context, tx *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error { return w.jobs.EnqueueTx(ctx, tx, jobs) }
 }

@@ -126,6 +126,7 @@ CREATE TABLE deliveries (
 );
 CREATE INDEX deliveries_newest ON deliveries (webhook_id, event_seq);
 CREATE INDEX deliveries_open ON deliveries (webhook_id) WHERE outcome = '';
+CREATE INDEX deliveries_deadline ON deliveries (deadline) WHERE outcome = '';
 CREATE INDEX deliveries_lane ON deliveries (webhook_id, object_type, object_id, event_seq) WHERE tries = 0 AND outcome = '';
 
 CREATE TABLE attempts (
