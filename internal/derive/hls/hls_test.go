@@ -172,11 +172,7 @@ func TestTarget(t *testing.T) {
 		{30_000, []int64{120_120}, 4},
 		{90_000, []int64{900_000}, 10},
 	} {
-		var segments []hls.Segment
-		for _, d := range c.durations {
-			segments = append(segments, hls.Segment{Duration: d})
-		}
-		if got := hls.Target(c.timescale, segments); got != c.want {
+		if got := hls.Target(c.timescale, c.durations); got != c.want {
 			t.Errorf("Target(%d, %v) = %d, want %d", c.timescale, c.durations, got, c.want)
 		}
 	}
@@ -228,11 +224,11 @@ func TestRulesNotice(t *testing.T) {
 		{"4.3.2.1", "media", "#EXTINF:4.170833,\n", ""},
 		{"4.3.2.1", "media", "#EXTINF:4.170833,", "#EXTINF:4.170833"},
 		{"4.3.2.5", "media", "#EXT-X-MAP:URI=\"init.mp4\"\n", ""},
-		{"4.3.3)", "media", "#EXT-X-ENDLIST", "#EXT-X-ENDLIST\n#EXT-X-SESSION-DATA:DATA-ID=\"a\""},
+		{"4.3.3", "media", "#EXT-X-ENDLIST", "#EXT-X-ENDLIST\n#EXT-X-SESSION-DATA:DATA-ID=\"a\""},
 		{"4.3.3.1", "media", "TARGETDURATION:5", "TARGETDURATION:4"},
 		{"4.3.3.2", "media", "#EXT-X-MEDIA-SEQUENCE:0\n", ""},
 		{"4.3.3.5", "media", "#EXT-X-ENDLIST\n", ""},
-		{"4.3.4)", "multivariant", "#EXT-X-INDEP", "#EXT-X-ENDLIST\n#EXT-X-INDEP"},
+		{"4.3.4", "multivariant", "#EXT-X-INDEP", "#EXT-X-ENDLIST\n#EXT-X-INDEP"},
 		{"4.3.4.1", "multivariant", "NAME=\"Default\",", ""},
 		{"4.3.4.1", "multivariant", "AUTOSELECT=YES", "AUTOSELECT=NO"},
 		{"4.3.4.2", "multivariant", "BANDWIDTH=6812345", "BANDWIDTH=0"},
@@ -265,9 +261,6 @@ func TestRulesNotice(t *testing.T) {
 			p.Media[uri] = hlstest.Parse(broken)
 		}
 		section := "RFC 8216, " + c.rule + " ("
-		if strings.HasSuffix(c.rule, ")") {
-			section = "RFC 8216, " + strings.TrimSuffix(c.rule, ")") + " ("
-		}
 		if found := strings.Join(hlstest.Check(p), "\n"); !strings.Contains(found, section) {
 			t.Errorf("%s: %q for %q is not noticed: found %q", c.rule, c.new, c.old, found)
 		}

@@ -47,15 +47,15 @@ func (m Media) Bytes() []byte {
 	return w.b
 }
 
-// Target returns the EXT-X-TARGETDURATION that these segments need: their longest duration, rounded to whole seconds,
+// Target returns the EXT-X-TARGETDURATION that segments of these durations need: the longest, rounded to whole seconds,
 // and at least one (4.3.3.1). A film's is the highest of all its renditions.
-func Target(timescale uint32, segments []Segment) int {
+func Target(timescale uint32, durations []int64) int {
 	longest := int64(0)
-	for _, s := range segments {
-		// What counts is the duration as it is written, which can be a microsecond more.
-		longest = max(longest, microseconds(s.Duration, timescale)+1)
+	for _, d := range durations {
+		longest = max(longest, d)
 	}
-	return max(1, int((longest+500_000)/1_000_000))
+	// What counts is the duration as it is written, which can be a microsecond more.
+	return max(1, int((microseconds(longest, timescale)+1+500_000)/1_000_000))
 }
 
 // microseconds returns a point of time, rounded to the nearest microsecond.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"filmcan/internal/film"
-	"filmcan/internal/keep/vault"
 	"filmcan/internal/media/cmaf"
 )
 
@@ -19,10 +18,9 @@ const (
 	AudioName = "audio"
 )
 
-// Film is a film that can be cut: what there is to play of it. It is immutable and shared.
-type Film struct {
-	ref        vault.Ref
-	etag       string
+// cuttings is what there is to play of a film. It is immutable and shared.
+type cuttings struct {
+	etag       string // of the bytes that are cut
 	renditions []*Rendition
 }
 
@@ -54,10 +52,10 @@ type Rendition struct {
 }
 
 // Renditions returns the film's renditions, pictures first.
-func (f *Film) Renditions() []*Rendition { return f.renditions }
+func (f *cuttings) Renditions() []*Rendition { return f.renditions }
 
 // Rendition returns the rendition of that name, nil if there is none.
-func (f *Film) Rendition(name string) *Rendition {
+func (f *cuttings) Rendition(name string) *Rendition {
 	for _, r := range f.renditions {
 		if r.Name == name {
 			return r
@@ -67,7 +65,7 @@ func (f *Film) Rendition(name string) *Rendition {
 }
 
 // Resolution returns the size of the pictures as displayed, zeros where there are none.
-func (f *Film) Resolution() (width, height int) {
+func (f *cuttings) Resolution() (width, height int) {
 	if r := f.Rendition(VideoName); r != nil {
 		return r.Width, r.Height
 	}
@@ -82,9 +80,8 @@ func (r *Rendition) ContentType() string {
 	return "audio/mp4"
 }
 
-// newFilm cuts a film. etag names the bytes that it is cut from.
-func newFilm(ref vault.Ref, etag string, plan *cmaf.Package) *Film {
-	f := &Film{ref: ref, etag: etag}
+func newCuttings(etag string, plan *cmaf.Package) *cuttings {
+	f := &cuttings{etag: etag}
 	if r := plan.Video; r != nil {
 		v := f.add(VideoName, r)
 		rate := r.Track.FrameRate()
@@ -99,7 +96,7 @@ func newFilm(ref vault.Ref, etag string, plan *cmaf.Package) *Film {
 	return f
 }
 
-func (f *Film) add(name string, cuts *cmaf.Rendition) *Rendition {
+func (f *cuttings) add(name string, cuts *cmaf.Rendition) *Rendition {
 	r := &Rendition{
 		Name: name, Codec: cuts.Track.Codec, Bandwidth: cuts.Bandwidth, Average: cuts.AverageBandwidth,
 		Timescale: cuts.Track.Timescale, Durations: make([]int64, len(cuts.Segments)),
@@ -114,13 +111,13 @@ func (f *Film) add(name string, cuts *cmaf.Rendition) *Rendition {
 
 // tag is the strong entity tag of a segment (-1: of the init segment): it is named by all that its bytes depend on, so
 // that no byte has to be read for it.
-func (f *Film) tag(rendition string, n int) string {
+func (f *cuttings) tag(rendition string, n int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d", f.etag, Recipe, rendition, n))
 	return hex.EncodeToString(sum[:16])
 }
 
-// bytes is about what the film takes in memory beside its index.
-func (f *Film) bytes() int64 {
+// bytes is about what it takes in memory beside the index.
+func (f *cuttings) bytes() int64 {
 	n := int64(0)
 	for _, r := range f.renditions {
 		n += int64(len(r.Init)) + int64(len(r.Durations))*64 + 512

@@ -1,6 +1,7 @@
 package passthrough
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -39,6 +40,9 @@ func (b *buffers) gather(dst io.Writer, src io.ReaderAt, ranges []mp4.Range, off
 	left := cut{ranges: ranges}
 	left.skip(off)
 	left.limit = n
+	if n == 0 {
+		return nil
+	}
 	w := b.take()
 	defer b.give(w)
 	for left.limit > 0 {
@@ -80,7 +84,7 @@ func (c *cut) read(src io.ReaderAt, p []byte) (int, error) {
 	base := c.ranges[0].Offset + c.used
 	end := c.reach(base, int64(len(p)))
 	if n, err := src.ReadAt(p[:end-base], base); int64(n) < end-base {
-		if err == nil || err == io.EOF { //nolint:errorlint // io.ReaderAt returns io.EOF itself
+		if err == nil || errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return 0, fmt.Errorf("read %d bytes at %d: %w", end-base, base, err)

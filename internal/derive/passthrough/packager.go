@@ -2,6 +2,7 @@ package passthrough
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -23,7 +24,7 @@ type Config struct {
 type Packager struct {
 	vault   *vault.Vault
 	derived Derived
-	films   *recent[version, *Film]
+	films   *recent[version, *cuttings]
 	windows buffers
 }
 
@@ -38,22 +39,36 @@ func New(films *vault.Vault, derived Derived, cfg Config) *Packager {
 	if cfg.Memory <= 0 {
 		cfg.Memory = DefaultMemory
 	}
-	return &Packager{vault: films, derived: derived, films: newRecent[version, *Film](cfg.Memory)}
+	return &Packager{vault: films, derived: derived, films: newRecent[version, *cuttings](cfg.Memory)}
 }
 
-// Open returns what there is to play of a part of a film. Errors are the vault's; those of a film that cannot be read or
-// cut wrap [*mp4.Error] or [cmaf.ErrNotCuttable].
+// Film is a film that is open to be played. The one who got it closes it.
+type Film struct {
+	*cuttings
+
+	ref     vault.Ref
+	source  *vault.Film
+	windows *buffers
+}
+
+// Open opens a part of a film. Errors are the vault's; those of a film that cannot be read or cut wrap [*mp4.Error] or
+// [cmaf.ErrNotCuttable].
 func (p *Packager) Open(ctx context.Context, ref vault.Ref) (*Film, error) {
-	sealed, err := p.vault.Stat(ctx, ref)
+	source, err := p.vault.Open(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("open film %s: %w", ref, err)
 	}
-	return p.films.get(ctx, version{ref, sealed.ETag}, func(ctx context.Context) (*Film, int64, error) {
+	sealed := source.Sealed()
+	c, err := p.films.get(ctx, version{ref, sealed.ETag}, func(ctx context.Context) (*cuttings, int64, error) {
 		return p.load(ctx, ref, sealed)
 	})
+	if err != nil {
+		return nil, errors.Join(err, source.Close())
+	}
+	return &Film{cuttings: c, ref: ref, source: source, windows: &p.windows}, nil
 }
 
-func (p *Packager) load(ctx context.Context, ref vault.Ref, sealed vault.Sealed) (*Film, int64, error) {
+func (p *Packager) load(ctx context.Context, ref vault.Ref, sealed vault.Sealed) (*cuttings, int64, error) {
 	index, err := p.index(ctx, ref, sealed.Size)
 	if err != nil {
 		return nil, 0, err
@@ -62,39 +77,35 @@ func (p *Packager) load(ctx context.Context, ref vault.Ref, sealed vault.Sealed)
 	if err != nil {
 		return nil, 0, fmt.Errorf("cut film %s: %w", ref, err)
 	}
-	f := newFilm(ref, sealed.ETag, plan)
-	return f, index.MemSize() + f.bytes(), nil
+	c := newCuttings(sealed.ETag, plan)
+	return c, index.MemSize() + c.bytes(), nil
 }
 
-// Segment is a segment that can be read. The one who got it closes it.
+// Close lets go of the film, and ends the use of its segments.
+func (f *Film) Close() error { return f.source.Close() }
+
+// Segment is a segment of an open film.
 type Segment struct {
 	// Size is its length in bytes, ETag its strong entity tag.
 	Size int64
 	ETag string
 
-	head    []byte
-	ranges  []mp4.Range
-	film    *vault.Film
-	windows *buffers
+	head   []byte
+	ranges []mp4.Range
+	film   *Film
 }
 
-// Segment opens segment n of a rendition; there is one for each of its durations.
-func (p *Packager) Segment(ctx context.Context, f *Film, r *Rendition, n int) (*Segment, error) {
+// Segment returns segment n of a rendition; there is one for each of its durations.
+func (f *Film) Segment(r *Rendition, n int) (Segment, error) {
 	head, ranges, size, err := r.cuts.Segment(n)
 	if err != nil {
-		return nil, fmt.Errorf("film %s: %w", f.ref, err)
+		return Segment{}, fmt.Errorf("film %s: %w", f.ref, err)
 	}
-	source, err := p.vault.Open(ctx, f.ref)
-	if err != nil {
-		return nil, fmt.Errorf("open film %s: %w", f.ref, err)
-	}
-	return &Segment{
-		Size: size, ETag: f.tag(r.Name, n), head: head, ranges: ranges, film: source, windows: &p.windows,
-	}, nil
+	return Segment{Size: size, ETag: f.tag(r.Name, n), head: head, ranges: ranges, film: f}, nil
 }
 
 // Copy writes n bytes from off on to dst.
-func (s *Segment) Copy(dst io.Writer, off, n int64) error {
+func (s Segment) Copy(dst io.Writer, off, n int64) error {
 	if h := int64(len(s.head)); off < h {
 		part := s.head[off:min(h, off+n)]
 		if _, err := dst.Write(part); err != nil {
@@ -102,11 +113,5 @@ func (s *Segment) Copy(dst io.Writer, off, n int64) error {
 		}
 		off, n = h, n-int64(len(part))
 	}
-	if n == 0 {
-		return nil
-	}
-	return s.windows.gather(dst, s.film, s.ranges, off-int64(len(s.head)), n)
+	return s.film.windows.gather(dst, s.film.source, s.ranges, off-int64(len(s.head)), n)
 }
-
-// Close lets go of the film.
-func (s *Segment) Close() error { return s.film.Close() }

@@ -46,15 +46,15 @@ func TestRecentLoadsOnce(t *testing.T) {
 		r := newRecent[string, int](100)
 		var loads atomic.Int64
 		release := make(chan struct{})
-		load := func(context.Context) (int, int64, error) {
-			loads.Add(1)
-			<-release
-			return 7, 1, nil
-		}
 		var callers sync.WaitGroup
 		for range 20 {
 			callers.Go(func() {
-				if v, err := r.get(t.Context(), "a", load); v != 7 || err != nil {
+				v, err := r.get(t.Context(), "a", func(context.Context) (int, int64, error) {
+					loads.Add(1)
+					<-release
+					return 7, 1, nil
+				})
+				if v != 7 || err != nil {
 					t.Errorf("got %d, %v", v, err)
 				}
 			})

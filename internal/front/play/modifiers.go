@@ -2,6 +2,7 @@ package play
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,10 +66,8 @@ func notYet(name, value string, _ int) error {
 
 func oneOf(values ...string) func(string, string, int) error {
 	return func(name, value string, _ int) error {
-		for _, v := range values {
-			if value == v {
-				return nil
-			}
+		if slices.Contains(values, value) {
+			return nil
 		}
 		return film.Invalid("Invalid parameter: %s", name)
 	}

@@ -42,7 +42,7 @@ func New(catalog Catalog, films *passthrough.Packager, cfg Config) (*Door, error
 	return &Door{public: public, catalog: catalog, films: films}, nil
 }
 
-// watched is a playback id that may be watched now, and the film behind it.
+// watched is a playback id that may be watched now, and the film behind it, which must be closed.
 type watched struct {
 	id    film.PlaybackID
 	asset film.Asset
@@ -76,7 +76,7 @@ func (d *Door) resolve(ctx context.Context, name string) (film.PlaybackID, film.
 	return "", film.Asset{}, film.NotReady("Asset is not ready")
 }
 
-// open finds the film of a public playback id of a ready asset.
+// open opens the film of a public playback id of a ready asset.
 func (d *Door) open(ctx context.Context, name string) (watched, error) {
 	id, asset, err := d.resolve(ctx, name)
 	if err != nil {

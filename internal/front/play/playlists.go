@@ -29,11 +29,13 @@ const (
 // multivariant serves the playlist of a playback id.
 func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string) {
 	watched, err := d.open(r.Context(), name)
-	if err == nil {
-		width, height := watched.film.Resolution()
-		err = checkModifiers(r.URL.Query(), width, height)
-	}
 	if err != nil {
+		door.Refuse(r.Context(), w, err)
+		return
+	}
+	defer watched.film.Close()
+	width, height := watched.film.Resolution()
+	if err := checkModifiers(r.URL.Query(), width, height); err != nil {
 		door.Refuse(r.Context(), w, err)
 		return
 	}
@@ -68,7 +70,7 @@ func describe(r *passthrough.Rendition, uri string) hls.Rendition {
 func media(w http.ResponseWriter, r *http.Request, f *passthrough.Film, rendition *passthrough.Rendition) {
 	target := 0
 	for _, one := range f.Renditions() {
-		target = max(target, hls.Target(one.Timescale, segments(one)))
+		target = max(target, hls.Target(one.Timescale, one.Durations))
 	}
 	playlist := hls.Media{Target: target, Init: initName, Timescale: rendition.Timescale, Segments: segments(rendition)}
 	serve(w, r, text(playlist.Bytes(), hls.ContentType))

@@ -37,6 +37,7 @@ func (d *Door) rendition(w http.ResponseWriter, r *http.Request) {
 		door.Refuse(r.Context(), w, err)
 		return
 	}
+	defer watched.film.Close()
 	rendition := watched.film.Rendition(r.PathValue("rendition"))
 	if rendition == nil || r.PathValue("recipe") != passthrough.Recipe {
 		unknown(w, r)
@@ -48,7 +49,7 @@ func (d *Door) rendition(w http.ResponseWriter, r *http.Request) {
 	case initName:
 		initSegment(w, r, rendition)
 	default:
-		d.segment(w, r, watched.film, rendition, file)
+		segment(w, r, watched.film, rendition, file)
 	}
 }
 

@@ -15,20 +15,19 @@ func initSegment(w http.ResponseWriter, r *http.Request, rendition *passthrough.
 }
 
 // segment serves {n}.m4s, streamed from the vault.
-func (d *Door) segment(w http.ResponseWriter, r *http.Request, f *passthrough.Film, rendition *passthrough.Rendition, file string) {
+func segment(w http.ResponseWriter, r *http.Request, f *passthrough.Film, rendition *passthrough.Rendition, file string) {
 	n, ok := segmentNumber(file)
 	if !ok || n >= len(rendition.Durations) {
 		unknown(w, r)
 		return
 	}
-	segment, err := d.films.Segment(r.Context(), f, rendition, n)
+	s, err := f.Segment(rendition, n)
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return
 	}
-	defer segment.Close()
 	serve(w, r, door.Content{
-		Type: rendition.ContentType(), ETag: segment.ETag, CacheControl: forever, Size: segment.Size, Copy: segment.Copy,
+		Type: rendition.ContentType(), ETag: s.ETag, CacheControl: forever, Size: s.Size, Copy: s.Copy,
 	})
 }
 
