@@ -117,6 +117,9 @@ func input(r *reader, path string, raw json.RawMessage, first bool) (film.Input,
 	if !first {
 		r.refuse("`%s` is not supported by this version of filmcan: an asset has one input", path)
 	}
+	if strings.HasPrefix(in.text("url", maxURL), "mux://") {
+		r.refuse("`%surl` is not supported by this version of filmcan: clips of other assets (mux://)", in.path)
+	}
 	address := httpURL(in, "url")
 	return film.Input{URL: address}, r.err == nil
 }
@@ -131,8 +134,6 @@ func httpURL(f *fields, name string) string {
 		return ""
 	case s == "":
 		f.r.refuse("`%s` is required", path)
-	case strings.HasPrefix(s, "mux://"):
-		f.r.refuse("`%s` is not supported by this version of filmcan: clips of other assets (mux://)", path)
 	case err != nil || strings.ContainsFunc(s, unicode.IsControl):
 		f.r.refuse("`%s` is not a valid URL", path)
 	case u.Scheme != "http" && u.Scheme != "https":

@@ -68,8 +68,18 @@ func New(cfg Config) *API {
 // requests to finish, and a stream never does by itself: register this with [http.Server.RegisterOnShutdown].
 func (a *API) EndStreams() { a.end.Do(func() { close(a.ending) }) }
 
-// Handler serves everything below /video/v1/, /system/v1/ and /robots/v0/, and /openapi.json and /docs. It logs each
-// request itself, by [door.Log].
+// Owns reports whether the path is this door's, so that everything about it is answered in the envelope. Ask it before
+// a [http.ServeMux] sees the request: that would answer /video and /video//v1 with redirects of its own.
+func Owns(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch first {
+	case "video", "system", "robots", "data", "openapi.json", "docs":
+		return true
+	}
+	return false
+}
+
+// Handler serves every path that the door [Owns]. It logs each request itself, by [door.Log].
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	built := a.routes()

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bufio"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -93,5 +96,66 @@ func TestCodesAndStatuses(t *testing.T) {
 		if (a.header.Get("Retry-After") != "") != (code == film.CodeUnavailable) {
 			t.Errorf("%s: Retry-After is %q", code, a.header.Get("Retry-After"))
 		}
+	}
+}
+
+// slowCatalog answers when the caller has gone away.
+type slowCatalog struct {
+	brokenCatalog
+	asked, left chan struct{}
+}
+
+func (s slowCatalog) Asset(ctx context.Context, _ film.EnvironmentID, _ film.AssetID) (film.Asset, error) {
+	close(s.asked)
+	<-ctx.Done()
+	defer close(s.left)
+	return film.Asset{}, fmt.Errorf("read asset: %w", ctx.Err())
+}
+
+// A client that goes away is no error of ours.
+func TestClientsMayLeave(t *testing.T) {
+	t.Parallel()
+	log := &logBuffer{}
+	slow := slowCatalog{asked: make(chan struct{}), left: make(chan struct{})}
+	server := httptest.NewServer(New(Config{Catalog: slow, Links: testLinks{}, Log: slog.New(slog.NewTextHandler(log, nil))}).Handler())
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/video/v1/assets/a", nil)
+	must(t, err)
+	r.SetBasicAuth("t", "s")
+	go func() {
+		<-slow.asked
+		cancel()
+	}()
+	if resp, err := http.DefaultTransport.RoundTrip(r); err == nil {
+		defer resp.Body.Close()
+		t.Errorf("a cancelled request was answered with %d", resp.StatusCode)
+	}
+	<-slow.left
+	server.Close() // waits for the handler and its log line
+	if got := log.String(); strings.Contains(got, "ERROR") || !strings.Contains(got, "/video/v1/assets/{ASSET_ID}") {
+		t.Errorf("the log of a client that left: %s", got)
+	}
+}
+
+// A body that ends before its length is a refusal, not a wait.
+func TestBodiesThatBreakOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.server.Listener.Addr().String())
+	must(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST /video/v1/assets HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %s\r\nContent-Length: 1000\r\n\r\n{\"input\"",
+		base64.StdEncoding.EncodeToString([]byte(w.caller.id+":"+w.caller.secret)))
+	must(t, err)
+	must(t, conn.(*net.TCPConn).CloseWrite())
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must(t, err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a body that breaks off: %d", resp.StatusCode)
+	}
+	if a := w.do(t, "GET", "/video/v1/assets", "", 200); string(a.raw) != `{"data":[]}` {
+		t.Errorf("an asset was made of half a body: %s", a.raw)
 	}
 }

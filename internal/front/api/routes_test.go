@@ -193,6 +193,24 @@ func TestUnknownRoutesAndMethodsAreInTheEnvelope(t *testing.T) {
 	}
 }
 
+func TestOwns(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{
+		"/video": true, "/video/": true, "/video//v1/assets": true, "/video/v1/../x": true, "/system/v1/whoami": true, "/robots/v0/jobs": true,
+		"/data/v1/x": true, "/openapi.json": true, "/docs": true, "/docs/": true,
+		"/": false, "": false, "/videos": false, "/docs.html": false, "/Qe4WzN00pK7xJ02vTtB9sRyLh5uGm8Dc.m3u8": false, "/master/x/master.mp4": false,
+	} {
+		if got := Owns(path); got != want {
+			t.Errorf("owns %q: %t", path, got)
+		}
+	}
+	for _, rt := range muxapi.Routes() {
+		if !Owns(rt.Path) {
+			t.Errorf("does not own %s", rt.Path)
+		}
+	}
+}
+
 func TestTrailingSlashes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

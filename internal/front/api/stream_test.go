@@ -173,15 +173,14 @@ func (q *quietCatalog) revoke() {
 }
 
 // listen runs a stream in the bubble of synctest; written tells what it has sent so far, done is closed at its end.
-func listen(t *testing.T, ctx context.Context, api *API) (written func() string, done chan struct{}) { //nolint:revive // t first
-	t.Helper()
+func listen(ctx context.Context, handler http.Handler) (written func() string, done chan struct{}) {
 	out := &logBuffer{}
 	r := httptest.NewRequestWithContext(ctx, "GET", "/system/v1/webhook-events/stream", nil)
 	r.SetBasicAuth("t", "s")
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		api.Handler().ServeHTTP(&bubbleWriter{header: http.Header{}, out: out}, r)
+		handler.ServeHTTP(&bubbleWriter{header: http.Header{}, out: out}, r)
 	}()
 	return out.String, done
 }
@@ -201,7 +200,7 @@ func TestStreamWakesBeatsAndLosesItsToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &quietCatalog{}
 		api := New(Config{Catalog: q, Links: testLinks{}, Log: slog.New(slog.DiscardHandler)})
-		written, done := listen(t, t.Context(), api)
+		written, done := listen(t.Context(), api.Handler())
 		synctest.Wait()
 		if got := written(); !strings.HasPrefix(got, "event: connected\n") {
 			t.Fatalf("a stream begins with %q", got)
@@ -234,13 +233,14 @@ func TestStreamsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		api := New(Config{Catalog: &quietCatalog{}, Links: testLinks{}, Log: slog.New(slog.DiscardHandler)})
+		handler := api.Handler()
 		var open []chan struct{}
 		for range maxStreams {
-			_, done := listen(t, ctx, api)
+			_, done := listen(ctx, handler)
 			open = append(open, done)
 		}
 		synctest.Wait()
-		written, done := listen(t, ctx, api)
+		written, done := listen(ctx, handler)
 		<-done
 		if got := written(); !strings.Contains(got, "too many event streams") {
 			t.Errorf("one stream too many got %q", got)

@@ -11,10 +11,10 @@ import (
 const filmBody = `{"inputs":[{"url":"https://films.example/a.mp4"}],"playback_policies":["public"],"passthrough":"p"}`
 
 // create makes an asset and returns its path.
-func (w *world) create(t *testing.T, who caller, body string) (path string, a answer) {
-	t.Helper()
-	a = w.ask(t, who, "POST", "/video/v1/assets", body)
-	a.want(t, http.StatusCreated)
+func (w *world) create(tb testing.TB, who caller, body string) (path string, a answer) {
+	tb.Helper()
+	a = w.ask(tb, who, "POST", "/video/v1/assets", body)
+	a.want(tb, http.StatusCreated)
 	return "/video/v1/assets/" + a.text("data.id"), a
 }
 
@@ -162,10 +162,8 @@ func TestWebhooksOverHTTP(t *testing.T) {
 		t.Errorf("a new webhook has no secret: %s", made.raw)
 	}
 	hook := hooks + "/" + made.text("data.id")
-	again := w.ask(t, w.caller, "POST", hooks, `{"address":"https://a.example/hook"}`)
-	if again.status != 400 && again.status != 409 {
-		t.Errorf("an address twice: %d %s", again.status, again.raw)
-	}
+	// Not a 409, which Mux's SDKs would repeat.
+	w.do(t, "POST", hooks, `{"address":"https://a.example/hook"}`, 400).refused(t, 400, "invalid_parameters", "address")
 	for _, a := range []answer{w.do(t, "GET", hook, "", 200), w.do(t, "PATCH", hook, `{"enabled":false}`, 200)} {
 		a.equal(t, "data.address", "https://a.example/hook")
 		a.equal(t, "data.signing_secret", nil)

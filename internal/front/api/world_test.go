@@ -47,50 +47,50 @@ func (testLinks) MasterURL(g film.Grant, m film.Master) string {
 	return "https://films.example/master/" + string(g.ID) + "/" + m.Filename() + "?skid=default&signature=c2ln"
 }
 
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "catalog.db")})
-	must(t, err)
-	t.Cleanup(func() { must(t, db.Close()) })
-	must(t, db.Migrate(t.Context(), catalog.Migrations(), nil))
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
+	db, err := sqldb.Open(tb.Context(), sqldb.Config{URL: "sqlite:" + filepath.Join(tb.TempDir(), "catalog.db")})
+	must(tb, err)
+	tb.Cleanup(func() { must(tb, db.Close()) })
+	must(tb, db.Migrate(tb.Context(), catalog.Migrations(), nil))
 	w := &world{log: &logBuffer{}}
 	w.Catalog = catalog.New(db, noJobs{}, catalog.Config{Keep: masterIsThere{}})
-	t.Cleanup(func() { must(t, w.Close()) })
-	w.env = w.environment(t, "Development")
-	w.caller = w.token(t, w.env.ID, film.AllPermissions()...)
+	tb.Cleanup(func() { must(tb, w.Close()) })
+	w.env = w.environment(tb, "Development")
+	w.caller = w.token(tb, w.env.ID, film.AllPermissions()...)
 	w.api = New(Config{Catalog: w.Catalog, Links: testLinks{}, Log: slog.New(slog.NewTextHandler(w.log, nil)), Version: "1.2.3"})
 	w.server = httptest.NewServer(w.api.Handler())
-	t.Cleanup(w.server.Close)
-	t.Cleanup(w.api.EndStreams)
+	tb.Cleanup(w.server.Close)
+	tb.Cleanup(w.api.EndStreams)
 	return w
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func (w *world) environment(t *testing.T, name string) film.Environment {
-	t.Helper()
-	env, err := w.EnsureEnvironment(t.Context(), name, "development")
-	must(t, err)
+func (w *world) environment(tb testing.TB, name string) film.Environment {
+	tb.Helper()
+	env, err := w.EnsureEnvironment(tb.Context(), name, "development")
+	must(tb, err)
 	return env
 }
 
-func (w *world) token(t *testing.T, env film.EnvironmentID, permissions ...film.Permission) caller {
-	t.Helper()
-	token, secret, err := w.CreateToken(t.Context(), env, "laptop", permissions)
-	must(t, err)
+func (w *world) token(tb testing.TB, env film.EnvironmentID, permissions ...film.Permission) caller {
+	tb.Helper()
+	token, secret, err := w.CreateToken(tb.Context(), env, "laptop", permissions)
+	must(tb, err)
 	return caller{string(token.ID), secret}
 }
 
 // makeReady does the work of the asset's ingest.
-func (w *world) makeReady(t *testing.T, id string) {
-	t.Helper()
+func (w *world) makeReady(tb testing.TB, id string) {
+	tb.Helper()
 	rate := film.Rate{Num: 25, Den: 1}
-	must(t, w.AssetReady(t.Context(), film.AssetID(id), film.Found{
+	must(tb, w.AssetReady(tb.Context(), film.AssetID(id), film.Found{
 		Media: film.Media{
 			Container: "mov,mp4,m4a,3gp,3g2,mj2", Duration: 24 * time.Second,
 			Video: &film.VideoMedia{Codec: "h264", Width: 1920, Height: 1080, Rate: rate, Duration: 24 * time.Second},
@@ -114,31 +114,31 @@ type answer struct {
 }
 
 // ask sends a request and reads the whole answer.
-func (w *world) ask(t *testing.T, who caller, method, path, body string) answer {
-	t.Helper()
-	r := w.request(t, method, path, body)
+func (w *world) ask(tb testing.TB, who caller, method, path, body string) answer {
+	tb.Helper()
+	r := w.request(tb, method, path, body)
 	if who != (caller{}) {
 		r.SetBasicAuth(who.id, who.secret)
 	}
-	return w.send(t, r)
+	return w.send(tb, r)
 }
 
-func (w *world) request(t *testing.T, method, path, body string) *http.Request {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, w.server.URL+path, strings.NewReader(body))
-	must(t, err)
+func (w *world) request(tb testing.TB, method, path, body string) *http.Request {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(tb.Context(), method, w.server.URL+path, strings.NewReader(body))
+	must(tb, err)
 	return r
 }
 
-func (w *world) send(t *testing.T, r *http.Request) answer {
-	t.Helper()
+func (w *world) send(tb testing.TB, r *http.Request) answer {
+	tb.Helper()
 	// As every client of an API: no redirect is followed unseen.
 	resp, err := http.DefaultTransport.RoundTrip(r)
-	must(t, err)
+	must(tb, err)
 	defer resp.Body.Close()
 	a := answer{what: r.Method + " " + r.URL.Path, status: resp.StatusCode, header: resp.Header}
 	a.raw, err = io.ReadAll(resp.Body)
-	must(t, err)
+	must(tb, err)
 	if json.Valid(a.raw) {
 		_ = json.Unmarshal(a.raw, &a.body) // an answer that is no object stays empty, and its test fails
 	}
@@ -146,23 +146,23 @@ func (w *world) send(t *testing.T, r *http.Request) answer {
 }
 
 // do is ask by the world's own caller, with a status that is wanted.
-func (w *world) do(t *testing.T, method, path, body string, status int) answer {
-	t.Helper()
-	a := w.ask(t, w.caller, method, path, body)
-	a.want(t, status)
+func (w *world) do(tb testing.TB, method, path, body string, status int) answer {
+	tb.Helper()
+	a := w.ask(tb, w.caller, method, path, body)
+	a.want(tb, status)
 	return a
 }
 
-func (a answer) want(t *testing.T, status int) {
-	t.Helper()
+func (a answer) want(tb testing.TB, status int) {
+	tb.Helper()
 	if a.status != status {
-		t.Fatalf("%s: %d %s, want %d", a.what, a.status, a.raw, status)
+		tb.Fatalf("%s: %d %s, want %d", a.what, a.status, a.raw, status)
 	}
 }
 
 // refused checks an error's envelope, all of it.
-func (a answer) refused(t *testing.T, status int, kind, words string) {
-	t.Helper()
+func (a answer) refused(tb testing.TB, status int, kind, words string) {
+	tb.Helper()
 	var got struct {
 		Error struct {
 			Type     string   `json:"type"`
@@ -173,10 +173,10 @@ func (a answer) refused(t *testing.T, status int, kind, words string) {
 	dec.DisallowUnknownFields()
 	err := dec.Decode(&got)
 	if a.status != status || err != nil || got.Error.Type != kind || len(got.Error.Messages) != 1 || !strings.Contains(got.Error.Messages[0], words) {
-		t.Errorf("%s: %d %s, want %d %s %q (%v)", a.what, a.status, a.raw, status, kind, words, err)
+		tb.Errorf("%s: %d %s, want %d %s %q (%v)", a.what, a.status, a.raw, status, kind, words, err)
 	}
 	if ct := a.header.Get("Content-Type"); ct != "application/json; charset=utf-8" {
-		t.Errorf("%s: content type of a refusal is %q", a.what, ct)
+		tb.Errorf("%s: content type of a refusal is %q", a.what, ct)
 	}
 }
 
@@ -205,10 +205,10 @@ func (a answer) text(path string) string {
 	return s
 }
 
-func (a answer) equal(t *testing.T, path string, want any) {
-	t.Helper()
+func (a answer) equal(tb testing.TB, path string, want any) {
+	tb.Helper()
 	if got := a.at(path); got != want {
-		t.Errorf("%s: %s is %v, want %v in %s", a.what, path, got, want, a.raw)
+		tb.Errorf("%s: %s is %v, want %v in %s", a.what, path, got, want, a.raw)
 	}
 }
 
