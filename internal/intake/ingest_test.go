@@ -1,11 +1,15 @@
 package intake
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +22,7 @@ import (
 func TestContainers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	t.Run("films", func(t *testing.T) { //nolint:paralleltest // waits for its films
+	t.Run("films", func(t *testing.T) {
 		for name, tt := range map[string]struct {
 			spec   films.Spec
 			kind   film.MasterKind
@@ -111,7 +115,7 @@ func TestNoCopy(t *testing.T) {
 func TestRefusedFilms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	t.Run("films", func(t *testing.T) { //nolint:paralleltest // waits for its films
+	t.Run("films", func(t *testing.T) {
 		for name, tt := range map[string]struct {
 			spec   films.Spec
 			reason film.Reason
@@ -146,7 +150,7 @@ func TestRefusedFilms(t *testing.T) {
 func TestBrokenFilms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	t.Run("films", func(t *testing.T) { //nolint:paralleltest // waits for its films
+	t.Run("films", func(t *testing.T) {
 		for name, tt := range map[string]struct {
 			spec films.Spec
 			want string
@@ -339,5 +343,52 @@ func TestMasterAccessAtCreation(t *testing.T) {
 	}
 	if got := w.events(t); got != "created ready master.preparing master.ready" {
 		t.Errorf("events: got %s", got)
+	}
+}
+
+// TestStoppedAndTakenUp: a shutdown in the middle of a download costs what was not synced; the next run asks for the
+// rest alone. Meanwhile the progress shows.
+func TestStoppedAndTakenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	path := films.Get(t, films.Spec{Duration: 20 * time.Second, Width: 640, Height: 360})
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	ranges := make(chan string, 2)
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		ranges <- r.Header.Get("Range")
+		w.Header().Set("ETag", `"film"`)
+		if r.Header.Get("Range") != "" {
+			http.ServeFile(w, r, path)
+			return
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(whole)))
+		_, _ = w.Write(whole[:len(whole)*3/4])
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	a := w.create(t, url)
+	stopping := errors.New("stopping")
+	ctx, stop := context.WithCancelCause(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Ingest(ctx, film.IngestAsset{Asset: a.ID}, 1, 3) }()
+	for w.asset(t, a.ID).Progress.Percent < 70 {
+		if t.Context().Err() != nil {
+			t.Fatal("no progress")
+		}
+		runtime.Gosched()
+	}
+	stop(stopping)
+	if err := <-done; !errors.Is(err, stopping) {
+		t.Fatalf("got %v, want the cause of the stop", err)
+	}
+	must(t, w.Ingest(t.Context(), film.IngestAsset{Asset: a.ID}, 1, 3))
+	if got := w.asset(t, a.ID); got.Status != film.AssetReady || got.Master.SHA256 != digest(whole) || got.Progress.Percent != 100 {
+		t.Errorf("got %s %+v %+v", got.Status, got.Failure, got.Master)
+	}
+	first, second := <-ranges, <-ranges
+	var from int
+	if _, err := fmt.Sscanf(second, "bytes=%d-", &from); first != "" || err != nil || from < len(whole)/2 {
+		t.Errorf("asked for %q, then %q of %d", first, second, len(whole))
 	}
 }
