@@ -85,7 +85,7 @@ func (v *Verdict) checkPicture(t *Track, tier Tier) bool {
 		v.add(reasonResolution, fmt.Sprintf("%dx%d", p.CodedWidth, p.CodedHeight), "The picture has %dx%d pixels; at most %d a side are standard.", p.CodedWidth, p.CodedHeight, side)
 		fit = false
 	}
-	if p.ParH != p.ParV {
+	if max(p.ParH, p.ParV)*99 > min(p.ParH, p.ParV)*100 { // 404:405, a rounded size, is square to the eye
 		v.add(reasonPixelAspect, fmt.Sprintf("%d:%d", p.ParH, p.ParV), "The pixels are not square (%d:%d).", p.ParH, p.ParV)
 	}
 	s := standardFor(tier, p.CodedWidth, p.CodedHeight)

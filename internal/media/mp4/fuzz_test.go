@@ -51,6 +51,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("check: %v", err)
 		}
 		composed(t, x, film)
+		packaged(t, x, film)
 	})
 }
 
@@ -192,6 +193,46 @@ func composed(t *testing.T, x *mp4.Index, film []byte) {
 	}
 }
 
+// packaged checks that the segments of a film, read again, are its samples at its times plus one second.
+func packaged(t *testing.T, x *mp4.Index, film []byte) {
+	t.Helper()
+	p, err := cmaf.Plan(x)
+	if err != nil {
+		return
+	}
+	for _, r := range []*cmaf.Rendition{p.Video, p.Audio} {
+		if r == nil {
+			continue
+		}
+		out := r.Init()
+		for i := range r.Segments {
+			head, ranges, _, err := r.Segment(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, head...)
+			for _, rg := range ranges {
+				out = append(out, film[rg.Offset:][:rg.Length]...)
+			}
+		}
+		y, err := parse(t, out)
+		if err != nil {
+			t.Fatalf("the segments are refused: %v", err)
+		}
+		is, was := y.Tracks[0], r.Track
+		if is.Len() != was.Len() || !bytes.Equal(is.Entry, was.Entry) || is.Timescale != was.Timescale || is.Rotation() != was.Rotation() {
+			t.Fatalf("%d samples became %d, or their description changed", was.Len(), is.Len())
+		}
+		for i := range was.Len() {
+			a, b := film[was.Offset(i):][:was.Size(i)], out[is.Offset(i):][:is.Size(i)]
+			shown := is.DTS(i) + is.CTO(i) - int64(is.Timescale)
+			if !bytes.Equal(a, b) || shown != was.PTS(i) || is.IsSync(i) != was.IsSync(i) || is.DTS(i) < 0 || is.CTO(i) < 0 {
+				t.Fatalf("sample %d: shown at %d, want %d; decoded at %d; sync %v, want %v", i, shown, was.PTS(i), is.DTS(i), is.IsSync(i), was.IsSync(i))
+			}
+		}
+	}
+}
+
 // FuzzBoxes changes single 32-bit words of a good film: a shorter way into the tables than random bytes.
 func FuzzBoxes(f *testing.F) {
 	films := [][]byte{
@@ -216,5 +257,6 @@ func FuzzBoxes(f *testing.F) {
 		}
 		holds(t, x, int64(len(film)))
 		composed(t, x, film)
+		packaged(t, x, film)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math"
+	"time"
 )
 
 // parser is the state of one [Parse].
@@ -185,13 +186,18 @@ func (x *Index) settle() {
 	x.origin = 0
 	tracks := []*Track{x.Video(), x.Audio()}
 	if x.Fragmented {
-		// Fragments cut out of something longer carry its times. Whole seconds are exact in every timescale.
+		// Fragments cut out of something longer carry its times. Whole seconds are exact in every timescale. The priming of
+		// sound may come a little before the second that the film begins with.
 		earliest := int64(math.MaxInt64)
 		for _, t := range tracks {
 			if t != nil && t.Len() > 0 {
 				t.shift = t.Edit.Delay - t.Edit.MediaTime
 				t.measure()
-				earliest = min(earliest, floorDiv(t.start, int64(t.Timescale)))
+				start := t.start
+				if t.Kind == Audio {
+					start += rescale(int64(hiddenSound), int64(t.Timescale), int64(time.Second))
+				}
+				earliest = min(earliest, floorDiv(start, int64(t.Timescale)))
 			}
 		}
 		if earliest != math.MaxInt64 {

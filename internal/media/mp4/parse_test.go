@@ -16,16 +16,16 @@ import (
 // small is a film of three seconds with three groups of pictures, reordered.
 func small() mp4.Spec { return mp4.Spec{Frames: 90, GOP: 30, Reorder: true, Packets: 141} }
 
-func parse(t testing.TB, film []byte) (*mp4.Index, error) {
-	t.Helper()
-	return mp4.Parse(t.Context(), bytes.NewReader(film), int64(len(film)), mp4.Limits{})
+func parse(tb testing.TB, film []byte) (*mp4.Index, error) {
+	tb.Helper()
+	return mp4.Parse(tb.Context(), bytes.NewReader(film), int64(len(film)), mp4.Limits{})
 }
 
-func mustParse(t testing.TB, film []byte) *mp4.Index {
-	t.Helper()
-	x, err := parse(t, film)
+func mustParse(tb testing.TB, film []byte) *mp4.Index {
+	tb.Helper()
+	x, err := parse(tb, film)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return x
 }
@@ -342,5 +342,33 @@ func TestReadErrors(t *testing.T) {
 	cancel(fmt.Errorf("enough"))
 	if _, err := mp4.Parse(ctx, bytes.NewReader(film), int64(len(film)), mp4.Limits{}); err == nil || err.Error() != "enough" {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestPackaged takes films through composing and packaging without ffmpeg: the same properties that the fuzzers ask for.
+func TestPackaged(t *testing.T) {
+	t.Parallel()
+	specs := map[string]mp4.Spec{
+		"reordered":  {Frames: 400, GOP: 50, Reorder: true, Packets: 600},
+		"long group": {Frames: 400, GOP: 400, Packets: 700},
+		"all key":    {Frames: 200, GOP: 1, Packets: 300},
+		"no sound":   {Frames: 300, GOP: 30, Reorder: true},
+		"sound":      {Packets: 1000},
+		"one frame":  {Frames: 1, GOP: 1},
+		"one packet": {Packets: 1},
+	}
+	for name, spec := range specs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for form, film := range map[string][]byte{"film": spec.Film(), "fragments": spec.Fragmented(false), "terse": spec.Fragmented(true)} {
+				x := mustParse(t, film)
+				holds(t, x, int64(len(film)))
+				composed(t, x, film)
+				packaged(t, x, film)
+				if v, err := mp4.Check(t.Context(), x, bytes.NewReader(film), ""); err != nil || !v.Standard() {
+					t.Errorf("%s: %+v, %v; want a standard film", form, v, err)
+				}
+			}
+		})
 	}
 }
