@@ -206,7 +206,9 @@ func TestTheTableOfParametersIsKept(t *testing.T) {
 			return err
 		},
 	}
-	refused := 0
+	// What the parameters mean beside their types, for those that are taken.
+	meant := map[string]string{"inputs": `"` + filmURL + `"`, "input": `"` + filmURL + `"`, "inputs[].url": `"` + filmURL + `"`, "address": `"` + filmURL + `"`, "meta": `{"title":"x"}`, "advanced_playback_policies": `[{"policy":"public"}]`}
+	refused, taken := 0, 0
 	for _, b := range muxapi.Bodies() {
 		for _, p := range b.Parameters {
 			kind, _, _ := strings.Cut(p.Type, "|")
@@ -214,23 +216,48 @@ func TestTheTableOfParametersIsKept(t *testing.T) {
 			if value == "" {
 				t.Errorf("%s %s: unknown type %q", b.Schema, p.Name, p.Type)
 			}
-			field := `"` + p.Name + `":` + value
-			if name, ok := strings.CutPrefix(p.Name, "inputs[]."); ok {
-				field = `"input":null,"inputs":[{"url":"` + filmURL + `","` + name + `":` + value + `}]`
-			} else if name, ok := strings.CutPrefix(p.Name, "advanced_playback_policies[]."); ok {
-				field = `"advanced_playback_policies":[{"policy":"public","` + name + `":` + value + `}]`
-			}
 			if p.Verdict != muxapi.Refused {
+				if len(p.Enum) > 0 {
+					value = `"` + p.Enum[0] + `"`
+				}
+				if meant[p.Name] != "" {
+					value = meant[p.Name]
+				}
+			}
+			field := fieldAt(p.Name, value)
+			err := decode[b.Schema](field)
+			if p.Verdict != muxapi.Refused {
+				taken++
+				if err != nil {
+					t.Errorf("%s: %s is %s and was refused: %v", b.Schema, field, p.Verdict, err)
+				}
 				continue
 			}
 			refused++
 			last := p.Name[strings.LastIndexAny(p.Name, ".")+1:]
-			refusal(t, field, decode[b.Schema](field), last+"`", "not supported", p.Note)
+			refusal(t, field, err, last+"`", "not supported", p.Note)
 		}
 	}
-	if refused < 15 {
-		t.Errorf("only %d refused parameters were tried", refused)
+	if refused < 15 || taken < 30 {
+		t.Errorf("only %d refused and %d other parameters were tried", refused, taken)
 	}
+}
+
+// fieldAt writes a field where the table says that it stands, with what it needs around it.
+func fieldAt(name, value string) string {
+	if inner, ok := strings.CutPrefix(name, "inputs[]."); ok {
+		return `"input":null,"inputs":[{"url":"` + filmURL + `","` + inner + `":` + value + `}]`
+	}
+	if inner, ok := strings.CutPrefix(name, "advanced_playback_policies[]."); ok {
+		return `"advanced_playback_policies":[{"policy":"public","` + inner + `":` + value + `}]`
+	}
+	if inner, ok := strings.CutPrefix(name, "meta."); ok {
+		return `"meta":{"` + inner + `":` + value + `}`
+	}
+	if name == "inputs" {
+		return `"input":null,"inputs":` + value
+	}
+	return `"` + name + `":` + value
 }
 
 func TestPatchTellsAbsentNullAndEmptyApart(t *testing.T) {
