@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 )
 
 // The framing of a manifest: a header of 12 bytes, then records of 8 bytes (length and checksum), kind and payload.
@@ -69,6 +70,13 @@ type scanner struct {
 	off   int64  // behind the last good record
 	sum   uint32
 	buf   []byte
+	bad   frame // the record that made next return errTorn, if it was there in full
+}
+
+// frame is a record that is there in full but has the wrong checksum.
+type frame struct {
+	kind             byte
+	stored, computed uint32
 }
 
 func newScanner(r io.Reader) *scanner { return &scanner{r: bufio.NewReaderSize(r, 4<<10)} }
@@ -93,13 +101,13 @@ func (s *scanner) header() error {
 
 // next reads a record: io.EOF at the end, errTorn where there is none; any other error is damage.
 func (s *scanner) next() (record, error) {
-	var frame [frameSize]byte
-	if _, err := io.ReadFull(s.r, frame[:]); errors.Is(err, io.EOF) {
+	var head [frameSize]byte
+	if _, err := io.ReadFull(s.r, head[:]); errors.Is(err, io.EOF) {
 		return nil, io.EOF
 	} else if err != nil {
 		return nil, tornAt(err)
 	}
-	n := binary.LittleEndian.Uint32(frame[:4])
+	n := binary.LittleEndian.Uint32(head[:4])
 	if n == 0 || n > maxPayload {
 		return nil, errTorn
 	}
@@ -110,8 +118,9 @@ func (s *scanner) next() (record, error) {
 	if _, err := io.ReadFull(s.r, payload); err != nil {
 		return nil, tornAt(err)
 	}
-	sum := chain(s.sum, frame[:4], payload)
-	if sum != binary.LittleEndian.Uint32(frame[4:]) {
+	sum := chain(s.sum, head[:4], payload)
+	if stored := binary.LittleEndian.Uint32(head[4:]); sum != stored {
+		s.bad = frame{payload[0], stored, sum}
 		return nil, errTorn
 	}
 	r, err := decode(payload[0], payload[1:])
@@ -122,6 +131,46 @@ func (s *scanner) next() (record, error) {
 	s.off += frameSize + int64(n)
 	return r, nil
 }
+
+// damaged tells, after next returned errTorn, whether the record was whole once: then what follows was acknowledged and
+// must not be cut. Records reach the log in batches of which each is durable before the next and has one sync or
+// restart, its last record. A batch that was torn has therefore no whole one behind it.
+func (s *scanner) damaged() bool {
+	if s.bad == (frame{}) {
+		return false
+	}
+	// The next record's checksum goes on from this one's, unless that is what is wrong.
+	seeds := []uint32{s.bad.stored, s.bad.computed}
+	ends := 0
+	if endsBatch(s.bad.kind) {
+		ends++
+	}
+	for {
+		var head [frameSize]byte
+		if _, err := io.ReadFull(s.r, head[:]); err != nil {
+			return false
+		}
+		n, stored := binary.LittleEndian.Uint32(head[:4]), binary.LittleEndian.Uint32(head[4:])
+		if n == 0 || n > maxPayload {
+			return false
+		}
+		payload := make([]byte, n)
+		if _, err := io.ReadFull(s.r, payload); err != nil {
+			return false
+		}
+		if !slices.ContainsFunc(seeds, func(seed uint32) bool { return chain(seed, head[:4], payload) == stored }) {
+			return false
+		}
+		if endsBatch(payload[0]) {
+			if ends++; ends > 1 {
+				return true
+			}
+		}
+		seeds = []uint32{stored}
+	}
+}
+
+func endsBatch(kind byte) bool { return kind == kindSync || kind == kindRestart }
 
 // tornAt tells bytes that are missing from a device that fails.
 func tornAt(err error) error {
@@ -171,6 +220,9 @@ func readManifest(r io.Reader) (*manifest, error) {
 	for {
 		next, err := s.next()
 		m.end, m.sum = s.off, s.sum
+		if errors.Is(err, errTorn) && s.damaged() {
+			return nil, fmt.Errorf("record at %d is wrong and those behind it are not", m.end)
+		}
 		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
 			return m, nil
 		}

@@ -251,6 +251,7 @@ func TestTornLog(t *testing.T) {
 			log, size = name, int(n)
 		}
 	}
+	damaged := 0
 	try := func(what string, change func([]byte) []byte) {
 		t.Helper()
 		d := written()
@@ -260,6 +261,7 @@ func TestTornLog(t *testing.T) {
 		w, err := v.Append(t.Context(), sourceRef)
 		if err != nil {
 			wantErr(t, what, err, vault.ErrDamaged)
+			damaged++
 			return
 		}
 		if n := w.Size(); n%1000 != 0 || n > 3000 || !bytes.Equal(content(t, w, n), data[:n]) {
@@ -274,8 +276,15 @@ func TestTornLog(t *testing.T) {
 	for i := range size + 1 {
 		try(fmt.Sprintf("cut at %d", i), func(b []byte) []byte { return b[:i] })
 	}
+	if damaged > 0 {
+		t.Errorf("%d logs that were cut short count as damaged", damaged)
+	}
 	for i := range size {
 		try(fmt.Sprintf("flip at %d", i), func(b []byte) []byte { b[i] ^= 0x40; return b })
+	}
+	// Header and first two of three syncs, but for the lengths and kinds, without which nothing behind is found.
+	if damaged < size/2 {
+		t.Errorf("%d of %d flips count as damage, want those before the last sync", damaged, size)
 	}
 	try("garbage behind", func(b []byte) []byte { return append(b, randomBytes(500)...) })
 	try("zeros behind", func(b []byte) []byte { return append(b, make([]byte, 500)...) })
