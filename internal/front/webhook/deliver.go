@@ -35,14 +35,17 @@ type Config struct {
 	Timeout time.Duration
 	// Answer is how many bytes of an answer are kept.
 	Answer int64
-	// Busy is how long a delivery waits when its receiver has its hands full.
-	Busy time.Duration
-	Now  func() time.Time
+	// InFlight is how many deliveries one receiver gets at once from this process; it is one while it fails.
+	InFlight int
+	// FailingInFlight is how many all receivers that fail get at once. It must be less than the workers that deliver:
+	// each may hold one for Timeout.
+	FailingInFlight int
+	Now             func() time.Time
 }
 
 // Default is what production uses: five seconds, as Mux gives (reference page, 4.1).
 func Default() Config {
-	return Config{Timeout: 5 * time.Second, Answer: 4 << 10, Busy: 500 * time.Millisecond, Now: time.Now}
+	return Config{Timeout: 5 * time.Second, Answer: 4 << 10, InFlight: 4, FailingInFlight: 8, Now: time.Now}
 }
 
 // Deliverer makes attempts. It may be used by any number of workers.
@@ -52,7 +55,7 @@ type Deliverer struct {
 	client  Client
 	links   muxapi.Links
 	log     *slog.Logger
-	slots   slots
+	slots   *slots
 }
 
 // New returns a deliverer.
@@ -64,13 +67,19 @@ func New(c Catalog, client Client, links muxapi.Links, cfg Config, log *slog.Log
 	if cfg.Answer <= 0 {
 		cfg.Answer = def.Answer
 	}
-	if cfg.Busy <= 0 {
-		cfg.Busy = def.Busy
+	if cfg.InFlight <= 0 {
+		cfg.InFlight = def.InFlight
+	}
+	if cfg.FailingInFlight <= 0 {
+		cfg.FailingInFlight = def.FailingInFlight
 	}
 	if cfg.Now == nil {
 		cfg.Now = def.Now
 	}
-	return &Deliverer{cfg: cfg, catalog: c, client: client, links: links, log: log}
+	return &Deliverer{
+		cfg: cfg, catalog: c, client: client, links: links, log: log,
+		slots: newSlots(cfg.InFlight, cfg.FailingInFlight, cfg.Timeout, cfg.Now),
+	}
 }
 
 // Deliver makes the attempt that the job orders and records it. A receiver that does not take the event is no error of
@@ -87,11 +96,12 @@ func (d *Deliverer) Deliver(ctx context.Context, job film.DeliverEvent) error {
 	if !delivery.Due(job) {
 		return nil
 	}
-	if !d.slots.take(delivery.Webhook.ID) {
-		return &film.Later{After: d.cfg.Busy + rand.N(d.cfg.Busy)} //nolint:gosec // spreads load, protects nothing
+	give, wait := d.slots.take(delivery.Webhook.ID, job.Attempt > 1)
+	if give == nil {
+		return &film.Later{After: wait + rand.N(wait/4+time.Millisecond)} //nolint:gosec // spreads load, protects nothing
 	}
 	succeeded := false
-	defer func() { d.slots.give(delivery.Webhook.ID, succeeded) }()
+	defer func() { give(succeeded) }()
 
 	env, err := d.catalog.Environment(ctx, delivery.Event.Environment)
 	if err != nil {
