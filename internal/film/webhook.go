@@ -74,13 +74,14 @@ type Attempt struct {
 	ID string
 	// Number is [DeliverEvent.Attempt] of the job that made it. Two attempts have the same number where the first one's
 	// worker was slow or died, and the job was taken up again.
-	Number   int
-	At       time.Time
-	Took     time.Duration
-	Status   int
-	Failure  string
-	Header   map[string]string `json:",omitempty"`
-	Body     string
+	Number  int
+	At      time.Time
+	Took    time.Duration
+	Status  int
+	Failure string
+	Header  map[string]string `json:",omitempty"`
+	Body    string
+	// Finished is set when the answer came whole.
 	Finished bool
 }
 

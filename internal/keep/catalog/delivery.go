@@ -293,6 +293,7 @@ func releaseNext(ctx context.Context, tx *sql.Tx, l lane) ([]film.Job, error) {
 
 // bounded returns the attempt as it is stored: with no more of the answer than is worth keeping.
 func bounded(a film.Attempt) film.Attempt {
+	a.At = a.At.UTC().Truncate(time.Microsecond)
 	a.Failure, a.Body = head(a.Failure, maxAttemptText), head(a.Body, maxAttemptText)
 	headers := map[string]string{}
 	for i, name := range slices.Sorted(maps.Keys(a.Header)) {
