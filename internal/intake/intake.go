@@ -90,7 +90,8 @@ func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, las
 		return fmt.Errorf("ingest asset %s: %w", job.Asset, err)
 	}
 	if a.Status != film.AssetPreparing {
-		return nil // an earlier run has told the end, and died before it could say so
+		// An earlier run has told the end, and died before it could say so; perhaps before it could clear up.
+		return in.abandon(ctx, a)
 	}
 	if attempt > last {
 		return in.refuse(ctx, a, gaveUp(nil))

@@ -33,7 +33,7 @@ func (in *Intake) watched(ctx context.Context, a film.Asset, work func(context.C
 		}
 	})
 	err := work(ctx, &m)
-	if gone := context.Cause(ctx); errors.Is(gone, errGone) {
+	if gone := context.Cause(ctx); err != nil && errors.Is(gone, errGone) {
 		err = gone // whatever the work made of it
 	}
 	cancel(nil)
