@@ -177,40 +177,36 @@ func (t *Track) movieDuration(x *Index, scale uint32) uint64 {
 	return uint64(max(0, Rescale(t.s.end-t.DTS(0), t.Timescale, scale)))
 }
 
-// composedEdits are the edits of the composed track. Its tables begin at 0 where the source's fragments may begin
-// later: that becomes a part of the edit list.
+// composedEdits are the edits of the composed track: the source's own, wherever its tables begin at 0. Those of fragments
+// may begin later, and may carry a whole second more: then an edit list of the same effect is made.
 func (t *Track) composedEdits(x *Index) []EditEntry {
 	first := t.DTS(0)
-	late := first - x.origin*int64(t.Timescale)
-	if first == 0 || late == 0 && len(t.Edits) == 0 {
-		return t.openEdits(x, 0)
+	if first == 0 && x.origin == 0 || t.Edit.Complex {
+		return t.closedEdits(x)
 	}
-	if len(t.Edits) == 0 {
-		shown := uint64(max(0, Rescale(t.s.end-first, t.Timescale, x.MovieTimescale)))
-		if late < 0 { // cut off by the whole second: cannot be with fragments, whose origin is the earliest of them
-			return []EditEntry{{Duration: shown, MediaTime: -late, Rate: 1 << 16}}
-		}
-		return []EditEntry{
-			{Duration: uint64(Rescale(late, t.Timescale, x.MovieTimescale)), MediaTime: -1, Rate: 1 << 16},
-			{Duration: shown, Rate: 1 << 16},
-		}
+	shift := t.shift + first
+	if shift == 0 {
+		return nil
 	}
-	return t.openEdits(x, first)
+	shown := EditEntry{MediaTime: max(0, -shift), Rate: 1 << 16}
+	length := t.s.end - first - shown.MediaTime
+	if t.Edit.Duration > 0 {
+		length = min(length, t.Edit.Duration)
+	}
+	shown.Duration = uint64(max(0, Rescale(length, t.Timescale, x.MovieTimescale)))
+	if shift < 0 {
+		return []EditEntry{shown}
+	}
+	return []EditEntry{{Duration: uint64(Rescale(shift, t.Timescale, x.MovieTimescale)), MediaTime: -1, Rate: 1 << 16}, shown}
 }
 
-// openEdits are the source's edits for tables that begin first ticks earlier, an open end (0) filled in.
-func (t *Track) openEdits(x *Index, first int64) []EditEntry {
+// closedEdits are the source's edits with an open end (0, as fragments have it) filled in.
+func (t *Track) closedEdits(x *Index) []EditEntry {
 	edits := slices.Clone(t.Edits)
 	for i := range edits {
-		e := &edits[i]
-		if e.MediaTime < 0 {
-			continue
+		if e := &edits[i]; e.MediaTime >= 0 && e.Duration == 0 {
+			e.Duration = uint64(max(0, Rescale(t.s.end-e.MediaTime, t.Timescale, x.MovieTimescale)))
 		}
-		begin := max(0, e.MediaTime-first)
-		if e.Duration == 0 {
-			e.Duration = uint64(max(0, Rescale(t.s.end-first-begin, t.Timescale, x.MovieTimescale)))
-		}
-		e.MediaTime = begin
 	}
 	return edits
 }

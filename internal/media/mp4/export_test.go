@@ -12,6 +12,8 @@ type Spec struct {
 	Reorder     bool
 	// Packets of AAC at 48 kHz.
 	Packets int
+	// VideoBegins and AudioBegins are the decode times of the first samples of fragments, in ticks.
+	VideoBegins, AudioBegins int64
 }
 
 // The configurations of a real encoder: 192x108, H.264 High, and AAC-LC mono at 48 kHz.
@@ -178,7 +180,11 @@ func (s Spec) Fragmented(terse bool) []byte {
 				continue
 			}
 			done = false
-			w.fragment(t, seq, first, last, terse, media)
+			begins := s.AudioBegins
+			if t.Kind == Video {
+				begins = s.VideoBegins
+			}
+			w.fragment(t, seq, begins, first, last, terse, media)
 			next[t] = last
 		}
 		if done {
@@ -225,7 +231,7 @@ func fragmentedHead(x *Index) []byte {
 	return w.b
 }
 
-func (w *writer) fragment(t *Track, seq uint32, first, last int, terse bool, media []byte) {
+func (w *writer) fragment(t *Track, seq uint32, begins int64, first, last int, terse bool, media []byte) {
 	at := len(w.b)
 	moof := w.open("moof")
 	mfhd := w.full("mfhd", 0, 0)
@@ -241,7 +247,7 @@ func (w *writer) fragment(t *Track, seq uint32, first, last int, terse bool, med
 	tfhd()
 	if !terse {
 		tfdt := w.full("tfdt", 1, 0)
-		w.u64(uint64(t.DTS(first)))
+		w.u64(uint64(begins + t.DTS(first)))
 		tfdt()
 	}
 	trunFields := uint32(trunDataOffset | trunSize | trunFlags | trunComposition)
@@ -278,4 +284,17 @@ func (w *writer) fragment(t *Track, seq uint32, first, last int, terse bool, med
 // Columns are a track's samples without where they lie, for comparisons.
 func (t *Track) Columns() (sizes []uint32, dts []int64, end int64, cto []int32, sync []uint32) {
 	return t.s.size, t.s.dts, t.s.end, t.s.cto, t.s.sync
+}
+
+// Huge makes the samples of an index n bytes long each, one behind the other in a file that begins with 4 GB of other
+// things.
+func (x *Index) Huge(n uint32) {
+	at := int64(1 << 32)
+	for _, t := range x.Tracks {
+		for i := range t.s.size {
+			t.s.size[i], t.s.offset[i] = n, at
+			at += int64(n)
+		}
+	}
+	x.Size = at
 }

@@ -145,6 +145,7 @@ func TestCompose(t *testing.T) {
 	}{
 		{"quicktime with time code", "f.mov", plus("-timecode", "10:00:00:00"), false},
 		{"rotated", "f.mov", avc, true},
+		{"colours", "f.mov", plus("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-movflags", "+write_colr+write_gama", "-mov_gamma", "2.2"), false},
 		{"moov first", "f.mov", plus("-movflags", "+faststart"), false},
 		{"second sound track", "f.mov", plus("-map", "0:v", "-map", "1:a", "-map", "1:a", "-c:a:1", "pcm_s16le"), false},
 		{"hevc", "f.mov", mediatest.AV(card, tone, mediatest.X265("keyint=60:open-gop=0")...), false},
@@ -172,6 +173,11 @@ func TestCompose(t *testing.T) {
 					t.Fatal(err)
 				}
 				film = append(film, b...)
+			}
+			for _, kind := range []string{"\x00\nfiel", "gama", "nclc", "wave", "chan", "tmcd"} {
+				if bytes.Contains(head, []byte(kind)) {
+					t.Errorf("QuickTime's %s is in the head", kind)
+				}
 			}
 			out := mediatest.Write(t, "composed.mp4", film)
 			y := mustParse(t, film)

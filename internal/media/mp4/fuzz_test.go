@@ -184,6 +184,12 @@ func composed(t *testing.T, x *mp4.Index, film []byte) {
 		if was.Len() != is.Len() || !reflect.DeepEqual(was.Entry, is.Entry) {
 			t.Fatalf("%d samples composed to %d; entries % x and % x", was.Len(), is.Len(), was.Entry, is.Entry)
 		}
+		if !was.Edit.Complex { // a delay is rounded to ticks of the movie
+			late, most := is.Shift()-was.Shift()-was.DTS(0), int64(was.Timescale)/int64(x.MovieTimescale)+1
+			if late > most || late < -most {
+				t.Fatalf("%s is shown %d ticks later in the composed film", was.Handler, late)
+			}
+		}
 		for i := range was.Len() {
 			a, b := film[was.Offset(i):][:was.Size(i)], out[is.Offset(i):][:is.Size(i)]
 			if !bytes.Equal(a, b) || was.DTS(i)-was.DTS(0) != is.DTS(i) || was.CTO(i) != is.CTO(i) || was.IsSync(i) != is.IsSync(i) {
@@ -240,6 +246,7 @@ func FuzzBoxes(f *testing.F) {
 		mp4.Spec{Frames: 12, GOP: 6, Reorder: true, Packets: 19}.Fragmented(false),
 		mp4.Spec{Frames: 12, GOP: 6, Reorder: true, Packets: 19}.Fragmented(true),
 	}
+	f.Add(uint8(1), uint16(1100), uint32(90000), uint16(1104), uint32(60000))
 	f.Add(uint8(0), uint16(300), uint32(0), uint16(700), uint32(1<<31))
 	f.Fuzz(func(t *testing.T, which uint8, at1 uint16, v1 uint32, at2 uint16, v2 uint32) {
 		film := bytes.Clone(films[int(which)%len(films)])

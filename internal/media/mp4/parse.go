@@ -175,8 +175,10 @@ func (p *parser) finish() error {
 		}
 	}
 	x.settle()
-	if x.Duration() > p.limits.MaxDuration {
-		return tooLong("the film")
+	for _, t := range []*Track{x.Video(), x.Audio()} {
+		if t != nil && (t.Time(t.stop) > p.limits.MaxDuration || t.Time(t.start) < -p.limits.MaxDuration) {
+			return tooLong("track " + t.Handler)
+		}
 	}
 	return nil
 }

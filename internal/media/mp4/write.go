@@ -3,8 +3,9 @@ package mp4
 import "math"
 
 // InitHead writes the head of a fragmented film of one track: ftyp and moov without samples, the track as number 1
-// with its own timescale, rotation and sample entry, without an edit list. [cmaf] and the live recorder begin with it.
-func InitHead(t *Track) []byte {
+// with its sample entry, matrix and size as they are. mediaTime is where in the fragments' time the presentation
+// begins, in ticks of the track: where it is not 0 an edit list says so (14496-12, 8.6.6).
+func InitHead(t *Track, mediaTime int64) []byte {
 	var w writer
 	end := w.open("ftyp")
 	w.str("iso6")
@@ -15,6 +16,10 @@ func InitHead(t *Track) []byte {
 	writeMvhd(&w, 0, t.Timescale, 0, 2)
 	trak := w.open("trak")
 	writeTkhd(&w, t, 1, 0)
+	if mediaTime != 0 {
+		// A duration of 0 in a fragmented film is all of it.
+		writeElst(&w, []EditEntry{{MediaTime: mediaTime, Rate: 1 << 16}})
+	}
 	mdia := w.open("mdia")
 	writeMdhd(&w, t, 0)
 	writeHdlr(&w, t)
