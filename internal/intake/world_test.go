@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
@@ -160,10 +161,13 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestMain fails where the tests leave goroutines behind.
+// TestMain fails where the tests leave goroutines behind. Fuzzing has some of its own.
 func TestMain(m *testing.M) {
 	before := runtime.NumGoroutine()
 	code := m.Run()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(code)
+	}
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
