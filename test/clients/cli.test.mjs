@@ -71,5 +71,5 @@ test('the walk, with `webhooks listen` beside it', async (t) => {
 test('wrong credentials', async () => {
   await assert.rejects(
     promisify(execFile)(program, ['assets', 'list', '--json'], { ...options, env: { ...options.env, MUX_TOKEN_SECRET: 'wrong' } }),
-    (e) => /401|unauthorized/i.test(`${e.stdout}${e.stderr}`));
+    (e) => /Authentication failed/.test(`${e.stdout}${e.stderr}`));
 });

@@ -126,6 +126,9 @@ func (p *Process) Base() string { return p.base }
 // TLS is the https URL of `dev --tls`.
 func (p *Process) TLS() string { return p.tls }
 
+// Data is the data folder.
+func (p *Process) Data() string { return p.data }
+
 // PID is the process's id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 

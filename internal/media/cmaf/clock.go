@@ -7,42 +7,36 @@ import (
 )
 
 // clock gives the output times of a track.
+//
+// Decode times begin at [Base], so that a player which takes the first decode time of a segment for its place in the
+// playlist (hls.js does) shows every picture exactly when it should. Pictures that are reordered are shown later than
+// they are decoded; by how much the first one is, lead, is taken back by an edit list in the init segment. So nothing is
+// ever negative, and offsets stay unsigned, which all readers agree on.
 type clock struct {
 	track *mp4.Track
 	// shift turns decode times of the file into output times, with what all composition offsets have in common: so the
-	// smallest offset is 0 whatever the file's convention was. shown does the same for presentation times.
+	// smallest offset is 0 whatever the file's convention was. shown does the same for presentation times, in the
+	// fragments' time: the edit list takes lead from it.
 	shift, shown int64
-	// early is the number of samples whose decode time would be negative, and until the time before which they are
-	// spread evenly instead: where pictures are reordered over more than [Base] (slow frame rates), decoders get the
-	// first few faster than in real time, and every picture is still shown when it should be.
-	early int
-	until int64
+	lead         int64
 }
 
 func newClock(t *mp4.Track) (clock, error) {
 	base := int64(t.Timescale) // Base
-	common := t.MinCTO()
-	c := clock{track: t, shift: t.Shift() + common + base, shown: base}
 	start, _ := t.Span()
 	if start+base < 0 {
 		return clock{}, fmt.Errorf("%w: track %d begins %v before the film", ErrNotCuttable, t.ID, t.Time(-start))
 	}
-	for c.early < t.Len() && t.DTS(c.early)+c.shift < 0 {
-		c.early++
-	}
-	if c.early > 0 {
-		c.until = min(base, start+base, max(0, t.DTS(c.early)+c.shift))
-	}
+	c := clock{track: t, shift: t.Shift() + t.MinCTO() + base, shown: base}
+	// In a closed group the key frame, first to be decoded, is the first to be shown.
+	c.lead = max(0, c.pts(0)-c.dts(0))
+	c.shift += c.lead
+	c.shown += c.lead
 	return c, nil
 }
 
 // dts is the output decode time of sample i, which may be Len.
-func (c *clock) dts(i int) int64 {
-	if i < c.early {
-		return c.until * int64(i) / int64(c.early)
-	}
-	return c.track.DTS(i) + c.shift
-}
+func (c *clock) dts(i int) int64 { return c.track.DTS(i) + c.shift }
 
-// pts is the output presentation time of sample i.
+// pts is the output presentation time of sample i, before the edit list.
 func (c *clock) pts(i int) int64 { return c.track.PTS(i) + c.shown }

@@ -126,7 +126,7 @@ func (l *layout) mdatHead() int {
 func (l *layout) size() int { return stypSize + l.moofSize() + l.mdatHead() }
 
 // Init is the initialization segment: the same for all segments of the rendition.
-func (r *Rendition) Init() []byte { return mp4.InitHead(r.Track) }
+func (r *Rendition) Init() []byte { return mp4.InitHead(r.Track, r.clock.lead) }
 
 // Segment writes the head of segment i (styp, moof and the header of mdat) and names the ranges of the film's bytes that
 // follow it, in their order. size is the length of all of it, known before a byte is read.

@@ -1,0 +1,91 @@
+// Package clients runs the official clients against the real program: the Node SDK, the CLI, and the players in a real
+// Chromium. `make test-clients` installs what it needs; without FILMCAN_TEST_CLIENTS the tests are skipped.
+package clients
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"filmcan/internal/e2e/rig"
+	"filmcan/internal/filmtest/films"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	rig.CleanBinaries()
+	os.Exit(code)
+}
+
+// scripts is the folder of the clients and their tests, seen from here.
+const scripts = "../../../test/clients"
+
+// run runs one script of the folder with node's test runner, with a server of its own.
+func run(t *testing.T, script string, env ...string) {
+	t.Helper()
+	if os.Getenv("FILMCAN_TEST_CLIENTS") == "" {
+		t.Skip("needs FILMCAN_TEST_CLIENTS, Node and Chromium: make test-clients")
+	}
+	p := rig.Start(t, rig.Options{Binary: rig.Binary(t), Data: t.TempDir(), Args: []string{"--tls", "--tls-listen", "127.0.0.1:0"}})
+	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", script)
+	cmd.Dir = scripts
+	cmd.Env = append(os.Environ(), env...)
+	for name, value := range p.Env(t) {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Env = append(cmd.Env, "CUSTOM_DOMAIN="+strings.TrimPrefix(p.TLS(), "https://"), "TLS_URL="+p.TLS(),
+		"NODE_EXTRA_CA_CERTS="+filepath.Join(p.Data(), "tls", "ca.pem"))
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Errorf("%s: %v", script, err)
+	}
+}
+
+// web serves a film, an HTML page, and the film that never comes to its end.
+func web(t *testing.T, film string) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/page.html":
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<!doctype html><title>Not a film</title><p>Hello")
+		case r.URL.Query().Has("slow"):
+			w.Header().Set("Content-Length", "1000000")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		default:
+			http.ServeFile(w, r, film)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestSDK(t *testing.T) {
+	t.Parallel()
+	film := films.Get(t, films.Spec{Duration: 8 * time.Second})
+	sum, _ := rig.Sum(t, film)
+	s := web(t, film)
+	run(t, "sdk.test.mjs", "FILM_URL="+s.URL+"/film.mp4", "FILM_SHA256="+sum, "PAGE_URL="+s.URL+"/page.html")
+}
+
+func TestCLI(t *testing.T) {
+	t.Parallel()
+	s := web(t, films.Get(t, films.Spec{Duration: 4 * time.Second}))
+	run(t, "cli.test.mjs", "FILM_URL="+s.URL+"/film.mp4")
+}
+
+func TestPlayers(t *testing.T) {
+	t.Parallel()
+	s := web(t, films.Get(t, films.Spec{Duration: time.Minute, Width: 640, Height: 360, BFrames: 2, GOP: 2 * time.Second}))
+	run(t, "player.test.mjs", "COUNTER_URL="+s.URL+"/film.mp4")
+}
