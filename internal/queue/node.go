@@ -19,11 +19,14 @@ import (
 // of its own for as long as it lives. The lock falls with the process, so that its successor gets the same number at
 // once and knows that whatever runs under it was left behind. On SQLite there is one node.
 const (
-	nodeLocks   = 0x66696c71 // the class of the nodes' locks: "filq"
-	rescueLock  = 0          // the lock of that class for taking back; the others are hashes of names
-	nodesMax    = 100
-	nodeTimeout = 10 * time.Second
-	forgetAfter = "1 day"
+	nodeLocks  = 0x66696c71 // the class of the nodes' locks: "filq"
+	rescueLock = 0          // the lock of that class for taking back; the others are hashes of names
+	nodesMax   = 100
+	// joinPatience is how long the server may take to notice that a process is dead, whose name is then free again.
+	joinPatience = 2 * time.Second
+	joinPause    = 20 * time.Millisecond
+	nodeTimeout  = 10 * time.Second
+	forgetAfter  = "1 day"
 )
 
 // errNodeTaken says that a node lost its lock while the database was away, and that its name went to another process.
@@ -48,17 +51,48 @@ func (q *Queue) join(ctx context.Context) (*node, error) {
 	if err := n.connect(ctx); err != nil {
 		return nil, err
 	}
-	for number := range nodesMax {
-		n.id = fmt.Sprintf("%s/%d", q.cfg.NodeID, number+1)
-		ok, err := n.tryLock(ctx)
+	ok, err := n.succeed(ctx)
+	for number := 1; err == nil && !ok && number <= nodesMax; number++ {
+		n.id = fmt.Sprintf("%s/%d", q.cfg.NodeID, number)
+		ok, err = n.tryLock(ctx)
+	}
+	if err == nil && !ok {
+		err = fmt.Errorf("all of %d nodes named %s are taken", nodesMax, q.cfg.NodeID)
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.conn.Close(context.WithoutCancel(ctx)))
+	}
+	return n, nil
+}
+
+// succeed takes the place of a process of this name that did not take its leave, if there is one and it is dead.
+func (n *node) succeed(ctx context.Context) (ok bool, err error) {
+	t := time.NewTicker(joinPause)
+	defer t.Stop()
+	for deadline := time.Now().Add(joinPatience); time.Now().Before(deadline); {
+		rows, err := n.conn.Query(ctx, "SELECT id FROM queue_nodes WHERE starts_with(id, $1) ORDER BY seen_at", n.q.cfg.NodeID+"/")
 		if err != nil {
-			return nil, errors.Join(err, n.leave(ctx))
+			return false, fmt.Errorf("list nodes: %w", err)
 		}
-		if ok {
-			return n, nil
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return false, fmt.Errorf("list nodes: %w", err)
+		}
+		for _, n.id = range ids {
+			if ok, err := n.tryLock(ctx); ok || err != nil {
+				return ok, err
+			}
+		}
+		if len(ids) == 0 {
+			return false, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-t.C:
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("all of %d nodes named %s are taken", nodesMax, q.cfg.NodeID), n.leave(ctx))
+	return false, nil
 }
 
 // connect opens the node's own connection, with the settings of the pool.
@@ -134,14 +168,15 @@ func (n *node) live(ctx context.Context) error {
 		}
 		if err := n.tick(ctx); errors.Is(err, errNodeTaken) {
 			return err
-		} else if err != nil && ctx.Err() == nil {
+		} else if err != nil {
 			n.q.cfg.Log.WarnContext(ctx, "heartbeat failed", "node", n.id, "error", err)
 		}
 	}
 }
 
+// tick is not interrupted by a stop, for that would cost the connection on which this node takes its leave.
 func (n *node) tick(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), nodeTimeout)
 	defer cancel()
 	if n.conn != nil && n.conn.IsClosed() {
 		n.conn = nil
@@ -216,14 +251,19 @@ func (n *node) takeBackFromDead(ctx context.Context) error {
 
 // leave removes this node from the sight of the others. Its lock falls with the connection.
 func (n *node) leave(ctx context.Context) error {
-	if n.conn == nil || n.conn.IsClosed() {
+	if n.q.cfg.Pool == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), nodeTimeout)
 	defer cancel()
-	// A job that is left behind nonetheless is taken back at once: its node has no row.
-	_, err := n.conn.Exec(ctx, "DELETE FROM queue_nodes WHERE id = $1", n.id)
-	if err := errors.Join(err, n.conn.Close(ctx)); err != nil {
+	// A job that is left behind nonetheless is taken back at once: its node has no row. The row of a node whose name
+	// was taken over, or that has lost its lock, is not for this process to remove.
+	var errs []error
+	if n.conn != nil && !n.conn.IsClosed() {
+		_, err := n.conn.Exec(ctx, "DELETE FROM queue_nodes WHERE id = $1", n.id)
+		errs = append(errs, err, n.conn.Close(ctx))
+	}
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("leave as node %s: %w", n.id, err)
 	}
 	return nil

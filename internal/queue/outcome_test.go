@@ -60,10 +60,11 @@ func TestOutcomes(t *testing.T) {
 				var book logBook
 				db := open(t, address)
 				q := newQueue(db, queue.Config{Log: book.logger()})
-				tc.opts.Backoff = at
+				opts := tc.opts
+				opts.Backoff = at
 				seen := make(chan string, len(tc.returns)+10)
 				run := 0 // jobs of one kind, one job: one run at a time
-				queue.Handle(q, tc.opts, func(_ context.Context, _ note, a queue.Attempt) error {
+				queue.Handle(q, opts, func(_ context.Context, _ note, a queue.Attempt) error {
 					seen <- fmt.Sprintf("%d/%d", a.Number, a.Max)
 					if a.Over() != (a.Number > a.Max) || a.Last() != (a.Number >= a.Max) {
 						t.Errorf("attempt %+v: over %t, last %t", a, a.Over(), a.Last())

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime"
 	"sync"
@@ -65,9 +66,7 @@ func (c Config) withDefaults() Config {
 		c.NodeID = "node"
 	}
 	workers := map[Lane]int{Short: 24, Fetch: 16, Media: max(1, runtime.NumCPU()/2), Slow: 1}
-	for lane, n := range c.Workers {
-		workers[lane] = n
-	}
+	maps.Copy(workers, c.Workers)
 	c.Workers = workers
 	c.Grace = positiveOr(c.Grace, 20*time.Second)
 	c.Heartbeat = positiveOr(c.Heartbeat, 5*time.Second)
@@ -85,7 +84,7 @@ func positiveOr(d, fallback time.Duration) time.Duration {
 	return fallback
 }
 
-// cooldowns are the pauses between two looks into a lane. A lane starts at most its number of workers in each.
+// cooldown returns the pause between two looks into a lane. It starts at most its number of workers in each.
 func cooldown(lane Lane) time.Duration {
 	if lane == Short {
 		return 5 * time.Millisecond

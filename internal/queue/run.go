@@ -22,6 +22,9 @@ func (q *Queue) Run(ctx context.Context) error {
 	}
 	n, err := q.join(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it began
+		}
 		return fmt.Errorf("run queue: %w", err)
 	}
 	client, err := river.NewClient(q.driver, q.config(n.id))
@@ -30,6 +33,9 @@ func (q *Queue) Run(ctx context.Context) error {
 	}
 	n.client = client
 	if err := n.inherit(ctx); err != nil {
+		if ctx.Err() != nil {
+			return n.leave(ctx) // stopped before it began
+		}
 		return errors.Join(fmt.Errorf("run queue: %w", err), n.leave(ctx))
 	}
 
@@ -59,7 +65,7 @@ func (q *Queue) Run(ctx context.Context) error {
 func (q *Queue) serve(ctx context.Context, client *river.Client[boundTx]) error {
 	if err := client.Start(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped before it began
+			return nil // stopped before it began
 		}
 		return err
 	}

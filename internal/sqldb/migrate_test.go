@@ -13,8 +13,7 @@ import (
 
 func TestMigrateAppliesWhatIsNew(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		version := func() int64 {
 			v, err := db.SchemaVersion(t.Context())
 			if err != nil {
@@ -44,8 +43,7 @@ func TestMigrateAppliesWhatIsNew(t *testing.T) {
 
 func TestMigrateRefusesANewerDatabase(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		newer := schema()
 		newer["00007_later.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE later (id TEXT);\n")}
 		if err := db.Migrate(t.Context(), newer, nil); err != nil {
@@ -64,8 +62,7 @@ func TestMigrateRefusesANewerDatabase(t *testing.T) {
 
 func TestFailedMigrationLeavesNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		broken := schema()
 		broken["00002_broken.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);\n")}
 		if err := db.Migrate(t.Context(), broken, nil); err == nil {

@@ -16,17 +16,17 @@ import (
 )
 
 // onBoth runs a test on a new SQLite file and, where a PostgreSQL server is to be had, on a new database of it.
-func onBoth(t *testing.T, test func(t *testing.T, open func(t *testing.T) *sqldb.DB)) {
+func onBoth(t *testing.T, test func(t *testing.T, db *sqldb.DB)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		address := "sqlite:" + filepath.Join(t.TempDir(), "a folder?", "film 100%.db")
-		test(t, func(t *testing.T) *sqldb.DB { return open(t, sqldb.Config{URL: address}) })
+		test(t, open(t, sqldb.Config{URL: address}))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		address := pgtest.New(t)
-		test(t, func(t *testing.T) *sqldb.DB { return open(t, sqldb.Config{URL: address}) })
+		test(t, open(t, sqldb.Config{URL: address}))
 	})
 }
 
@@ -74,9 +74,9 @@ func addFilm(ctx context.Context, tx *sql.Tx, id string) error {
 	return err
 }
 
-func count(t *testing.T, db *sqldb.DB, query string, args ...any) (n int) {
+func count(t *testing.T, db *sqldb.DB, query string) (n int) {
 	t.Helper()
-	if err := db.Read().QueryRowContext(t.Context(), query, args...).Scan(&n); err != nil {
+	if err := db.Read().QueryRowContext(t.Context(), query).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n
@@ -84,8 +84,7 @@ func count(t *testing.T, db *sqldb.DB, query string, args ...any) (n int) {
 
 func TestValuesComeBackAsTheyWentIn(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		migrate(t, db)
 		want := sqldb.Bytes{0, 0xff, '\'', 0x80}
 		err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
@@ -116,8 +115,7 @@ func TestValuesComeBackAsTheyWentIn(t *testing.T) {
 
 func TestErrorsMeanTheSameOnBoth(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		migrate(t, db)
 		add := func(ctx context.Context, tx *sql.Tx) error { return addFilm(ctx, tx, "f1") }
 		if err := db.InTx(t.Context(), add); err != nil {
@@ -141,8 +139,7 @@ func TestErrorsMeanTheSameOnBoth(t *testing.T) {
 
 func TestTransactionIsAllOrNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		migrate(t, db)
 		broken := errors.New("broken")
 		err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
@@ -183,8 +180,7 @@ func TestTransactionIsAllOrNothing(t *testing.T) {
 
 func TestTransactionInsideATransactionIsRefused(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		err := db.InTx(t.Context(), func(ctx context.Context, _ *sql.Tx) error {
 			return db.InTx(ctx, func(context.Context, *sql.Tx) error { return nil })
 		})
@@ -198,8 +194,7 @@ func TestTransactionInsideATransactionIsRefused(t *testing.T) {
 // sum, whatever they refuse on the way.
 func TestConcurrentWritersLoseNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		migrate(t, db)
 		if err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, "INSERT INTO films (id, size, ready, rate) VALUES ('a', 0, true, 1), ('b', 0, true, 1)")
@@ -239,8 +234,7 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 
 func TestReadersDoNotWaitForTheWriter(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		migrate(t, db)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
@@ -265,8 +259,7 @@ func TestReadersDoNotWaitForTheWriter(t *testing.T) {
 
 func TestPing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, open func(t *testing.T) *sqldb.DB) {
-		db := open(t)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
 		if err := db.Ping(t.Context()); err != nil {
 			t.Error(err)
 		}
