@@ -51,20 +51,20 @@ func (p filePipe) ReadFrom(src io.Reader) (int64, error) {
 // pipe serves the bench and connects one client to it, as over TCP. Everything has ended when the test ends.
 func (b *bench) pipe(t *testing.T) *client {
 	t.Helper()
-	return b.connect(t, func(c net.Conn) net.Conn { return filePipe{c} })
+	return b.connect(t, 0, func(c net.Conn) net.Conn { return filePipe{c} })
 }
 
-// secure is pipe as over TLS: what is sent passes through the server's buffers, and an error stays.
+// secure is pipe as over TLS: what is sent passes through the server's buffers, and an error stays. The server has a
+// limit for all answers, which must not end long downloads.
 func (b *bench) secure(t *testing.T) *client {
 	t.Helper()
-	return b.connect(t, func(c net.Conn) net.Conn { return c })
+	return b.connect(t, 5*time.Second, func(c net.Conn) net.Conn { return c })
 }
 
-func (b *bench) connect(t *testing.T, wrap func(net.Conn) net.Conn) *client {
+func (b *bench) connect(t *testing.T, writeTimeout time.Duration, wrap func(net.Conn) net.Conn) *client {
 	t.Helper()
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-	// Such a limit for all requests must not end long downloads.
-	srv := &http.Server{Handler: b.handler, WriteTimeout: 5 * time.Second, ReadHeaderTimeout: time.Minute}
+	srv := &http.Server{Handler: b.handler, WriteTimeout: writeTimeout, ReadHeaderTimeout: time.Minute}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -127,12 +127,18 @@ func (c *client) sip(body io.Reader, n int, every time.Duration) (total int64, l
 
 func TestSlowButHealthyDownload(t *testing.T) {
 	t.Parallel()
+	t.Run("plain", func(t *testing.T) { t.Parallel(); slowButHealthy(t, (*bench).pipe) })
+	t.Run("secure", func(t *testing.T) { t.Parallel(); slowButHealthy(t, (*bench).secure) })
+}
+
+func slowButHealthy(t *testing.T, connect func(*bench, *testing.T) *client) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		const size = 3_000_000 // five minutes at 10 kB/s
 		b := newBench(t, size, master.Config{})
 		stop := b.watch(t)
 		defer stop()
-		c := b.pipe(t)
+		c := connect(b, t)
 		begin := time.Now()
 		total, _, err := c.sip(c.get(b.url("http://x")).Body, 10_000, time.Second)
 		if total != size || !errors.Is(err, io.EOF) {
