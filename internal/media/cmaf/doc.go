@@ -4,6 +4,7 @@
 //
 // All renditions of a film are cut at the same moments: at the first key frame at least [Target] after the last cut;
 // sound at the packet that is heard at that moment. Every output time is film time plus one second ([Base]), in the
-// track's own timescale, so that reordered pictures and the priming of AAC never come before zero: there are no edit lists in the
-// output and composition offsets are unsigned (measured: readers of libavformat 5.1 shift the picture otherwise).
+// track's own timescale, so that the priming of AAC never comes before zero. Offsets of composition are unsigned
+// (measured: readers of libavformat 5.1 shift the picture otherwise); what they have in common is taken back by one
+// edit in the init segment, so that decode times begin where the picture does.
 package cmaf

@@ -231,7 +231,7 @@ func packaged(t *testing.T, x *mp4.Index, film []byte) {
 		}
 		for i := range was.Len() {
 			a, b := film[was.Offset(i):][:was.Size(i)], out[is.Offset(i):][:is.Size(i)]
-			shown := is.DTS(i) + is.CTO(i) - int64(is.Timescale)
+			shown := is.DTS(i) + is.CTO(i) - is.Edit.MediaTime - int64(is.Timescale)
 			if !bytes.Equal(a, b) || shown != was.PTS(i) || is.IsSync(i) != was.IsSync(i) || is.DTS(i) < 0 || is.CTO(i) < 0 {
 				t.Fatalf("sample %d: shown at %d, want %d; decoded at %d; sync %v, want %v", i, shown, was.PTS(i), is.DTS(i), is.IsSync(i), was.IsSync(i))
 			}
