@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"filmcan/internal/front/api"
 	"filmcan/internal/front/door"
 	"filmcan/internal/front/ops"
 )
@@ -17,10 +18,6 @@ import (
 // handler hangs the doors on one listener, told apart by path; a proxy may give each a host name of its own.
 func (a *App) handler() http.Handler {
 	mux := http.NewServeMux()
-	management := a.api.Handler() // logs its requests itself
-	for _, path := range []string{"/video/", "/system/", "/robots/", "/data/", "/openapi.json", "/docs"} {
-		mux.Handle(path, management)
-	}
 	logged := func(h http.Handler) http.Handler { return door.Log(a.log, nil, h) }
 	mux.Handle("/master/", logged(a.masters.Handler()))
 	mux.Handle("/", logged(a.play.Handler()))
@@ -29,7 +26,15 @@ func (a *App) handler() http.Handler {
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		mux.Handle(path, health)
 	}
-	return mux
+	management := a.api.Handler() // logs its requests itself
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Asked before the mux, which would redirect what it finds untidy: API clients do not follow that.
+		if api.Owns(r.URL.Path) {
+			management.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // server is an HTTP server with the bounds that every door shares. Bodies and answers are bounded by the doors, by

@@ -11,7 +11,7 @@ import (
 // jobs pairs every kind of job with the room that does it.
 func (a *App) jobs() {
 	q := a.store.queue
-	queue.Handle(q, queue.Options{Lane: queue.Fetch, MaxAttempts: 5, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute)},
+	queue.Handle(q, queue.Options{Lane: queue.Fetch, MaxAttempts: 5, Closing: true, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute)},
 		func(ctx context.Context, args film.IngestAsset, at queue.Attempt) error {
 			return a.intake.Ingest(ctx, args, at.Number, at.Max)
 		})

@@ -127,6 +127,11 @@ func (in *Intake) prepare(ctx context.Context, a film.Asset, m *meter) error {
 	}
 	defer src.Close()
 	v, err := in.examine(ctx, a, src)
+	if f, ok := errors.AsType[*failure](err); ok && f.film() {
+		// It is a film, if not one that this version can prepare: perhaps the only copy.
+		_, sealErr := src.seal()
+		return errors.Join(sealErr, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -168,7 +173,8 @@ func (in *Intake) tell(ctx context.Context, a film.Asset, found film.Found) erro
 	return overIsGone(in.catalog.AssetReady(ctx, a.ID, found))
 }
 
-// refuse ends the asset and removes the bytes that nobody will ask for. Rows before bytes.
+// refuse ends the asset. The bytes of what is no film go, rows before bytes; a film that cannot be prepared is kept as
+// it came until its asset is deleted.
 func (in *Intake) refuse(ctx context.Context, a film.Asset, f *failure) error {
 	if len(f.reasons) > 0 {
 		if err := overIsGone(in.catalog.AssetDetected(ctx, a.ID, f.reasons)); err != nil && !errors.Is(err, errGone) {
@@ -183,13 +189,17 @@ func (in *Intake) refuse(ctx context.Context, a film.Asset, f *failure) error {
 		return err
 	}
 	point.Hit("intake.refused")
+	if f.film() {
+		return nil
+	}
 	return in.remove(ctx, a.Film)
 }
 
-// abandon clears up after an asset that is no longer preparing: its bytes go, unless another worker made it ready.
+// abandon clears up after an asset that is no longer preparing: its bytes go, unless another worker made it ready or
+// refused it as a film.
 func (in *Intake) abandon(ctx context.Context, a film.Asset) error {
 	now, err := in.catalog.AssetForWork(ctx, a.ID)
-	if err == nil && now.Status != film.AssetErrored {
+	if err == nil && (now.Status != film.AssetErrored || len(now.NonStandard) > 0) {
 		return nil
 	}
 	if err != nil && !film.IsCode(err, film.CodeNotFound) {

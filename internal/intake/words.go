@@ -67,6 +67,9 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.cause }
 
+// film reports whether the input is a film, refused for what it is and not for being something else.
+func (f *failure) film() bool { return len(f.reasons) > 0 }
+
 func fail(w why, cause error, format string, args ...any) *failure {
 	return &failure{why: w, message: fmt.Sprintf(format, args...), cause: cause}
 }

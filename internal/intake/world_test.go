@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -129,6 +130,19 @@ func (w *world) wantNoFilms(t *testing.T) {
 	for id, err := range w.vault.Films(t.Context()) {
 		must(t, err)
 		t.Errorf("film %s is still there", id)
+	}
+}
+
+// wantSource wants the film to be kept as it came, also where the job is run once more.
+func (w *world) wantSource(t *testing.T, a film.Asset, path string) {
+	t.Helper()
+	must(t, w.Ingest(t.Context(), film.IngestAsset{Asset: a.ID}, 2, 5))
+	sealed, err := w.vault.Stat(t.Context(), vault.Ref{Film: a.Film, Part: vault.Source})
+	must(t, err)
+	want, err := os.ReadFile(path)
+	must(t, err)
+	if got := fmt.Sprintf("%x", sha256.Sum256(want)); sealed.SHA256 != got {
+		t.Errorf("the source is kept as %s, want %s", sealed.SHA256, got)
 	}
 }
 
