@@ -36,18 +36,13 @@ func things() fstest.MapFS {
 	return fstest.MapFS{"00001_things.sql": {Data: []byte("-- +goose Up\nCREATE TABLE things (id TEXT NOT NULL PRIMARY KEY);\n")}}
 }
 
-// onBoth runs a test on a new SQLite file and, where a server is to be had, on a new PostgreSQL database. It gives the
-// test the address; see open.
-func onBoth(t *testing.T, test func(t *testing.T, address string)) {
-	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, "sqlite:"+filepath.Join(t.TempDir(), "film.db"))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, pgtest.New(t))
-	})
+// databases returns what gives a test a new SQLite file, and a new PostgreSQL database where there is a server (the
+// test is skipped where there is none): their addresses.
+func databases() map[string]func(testing.TB) string {
+	return map[string]func(testing.TB) string{
+		"sqlite":   func(tb testing.TB) string { tb.Helper(); return "sqlite:" + filepath.Join(tb.TempDir(), "film.db") },
+		"postgres": pgtest.New,
+	}
 }
 
 // open opens the database and brings its schema up to date.

@@ -91,34 +91,38 @@ func startHelper(t *testing.T, h helper) (took func() string, kill func()) {
 // The process is killed in the middle of a job, again and again, and started again: the next one has the job at once.
 func TestRestartTakesUpWhatTheDeadProcessDid(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, address string) {
-		db := open(t, address)
-		q := newQueue(db, queue.Config{NodeID: "node"})
-		attempts := make(chan queue.Attempt, 10)
-		opts := queue.Options{MaxAttempts: 3}
-		queue.Handle(q, opts, func(_ context.Context, _ note, a queue.Attempt) error {
-			attempts <- a
-			return nil
-		})
-		enqueue(t, db, q, job("film"))
-		for i := range 2 {
-			took, kill := startHelper(t, helper{Address: address, Node: "node", MaxAttempts: opts.MaxAttempts})
-			if got, want := took(), fmt.Sprint("film ", i+1); got != want {
-				t.Errorf("got %q, want %q", got, want)
+	for name, address := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := address(t)
+			db := open(t, address)
+			q := newQueue(db, queue.Config{NodeID: "node"})
+			attempts := make(chan queue.Attempt, 10)
+			opts := queue.Options{MaxAttempts: 3}
+			queue.Handle(q, opts, func(_ context.Context, _ note, a queue.Attempt) error {
+				attempts <- a
+				return nil
+			})
+			enqueue(t, db, q, job("film"))
+			for i := range 2 {
+				took, kill := startHelper(t, helper{Address: address, Node: "node", MaxAttempts: opts.MaxAttempts})
+				if got, want := took(), fmt.Sprint("film ", i+1); got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				kill()
 			}
-			kill()
-		}
-		began := time.Now()
-		start(t, q)
-		if a := next(t, "the job", attempts); a.Number != 3 || a.Over() {
-			t.Errorf("attempt %+v, want number 3 of 3", a)
-		}
-		if d := time.Since(began); d > 10*time.Second {
-			t.Errorf("taken up after %s", d)
-		} else {
-			t.Logf("taken up after %s", d)
-		}
-	})
+			began := time.Now()
+			start(t, q)
+			if a := next(t, "the job", attempts); a.Number != 3 || a.Over() {
+				t.Errorf("attempt %+v, want number 3 of 3", a)
+			}
+			if d := time.Since(began); d > 10*time.Second {
+				t.Errorf("taken up after %s", d)
+			} else {
+				t.Logf("taken up after %s", d)
+			}
+		})
+	}
 }
 
 // Who died in the last attempt cannot have told the customer: the next process must be able to.
@@ -127,27 +131,31 @@ func TestUsedUpAttemptsAreTakenUpToTellTheEnd(t *testing.T) {
 	for _, closing := range []bool{false, true} {
 		t.Run(fmt.Sprint("closing ", closing), func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, address string) {
-				db := open(t, address)
-				q := newQueue(db, queue.Config{NodeID: "node"})
-				attempts := make(chan queue.Attempt, 10)
-				queue.Handle(q, queue.Options{MaxAttempts: 1, Closing: closing}, func(_ context.Context, _ note, a queue.Attempt) error {
-					attempts <- a
-					return nil
+			for name, address := range databases() {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					address := address(t)
+					db := open(t, address)
+					q := newQueue(db, queue.Config{NodeID: "node"})
+					attempts := make(chan queue.Attempt, 10)
+					queue.Handle(q, queue.Options{MaxAttempts: 1, Closing: closing}, func(_ context.Context, _ note, a queue.Attempt) error {
+						attempts <- a
+						return nil
+					})
+					enqueue(t, db, q, job("film"))
+					took, kill := startHelper(t, helper{Address: address, Node: "node", MaxAttempts: 1, Closing: closing})
+					took()
+					kill()
+					stop := start(t, q)
+					if a := next(t, "the job", attempts); a.Number != 2 || a.Max != 1 || !a.Over() {
+						t.Errorf("attempt %+v, want number 2 of 1", a)
+					}
+					stop()
+					if n := inState(t, q, "running") + inState(t, q, "discarded"); n != 0 {
+						t.Errorf("%d jobs are not done", n)
+					}
 				})
-				enqueue(t, db, q, job("film"))
-				took, kill := startHelper(t, helper{Address: address, Node: "node", MaxAttempts: 1, Closing: closing})
-				took()
-				kill()
-				stop := start(t, q)
-				if a := next(t, "the job", attempts); a.Number != 2 || a.Max != 1 || !a.Over() {
-					t.Errorf("attempt %+v, want number 2 of 1", a)
-				}
-				stop()
-				if n := inState(t, q, "running") + inState(t, q, "discarded"); n != 0 {
-					t.Errorf("%d jobs are not done", n)
-				}
-			})
+			}
 		})
 	}
 }

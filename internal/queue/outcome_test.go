@@ -56,59 +56,62 @@ func TestOutcomes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			onBoth(t, func(t *testing.T, address string) {
-				var book logBook
-				db := open(t, address)
-				q := newQueue(db, queue.Config{Log: book.logger()})
-				opts := tc.opts
-				opts.Backoff = at
-				seen := make(chan string, len(tc.returns)+10)
-				run := 0 // jobs of one kind, one job: one run at a time
-				queue.Handle(q, opts, func(_ context.Context, _ note, a queue.Attempt) error {
-					seen <- fmt.Sprintf("%d/%d", a.Number, a.Max)
-					if a.Over() != (a.Number > a.Max) || a.Last() != (a.Number >= a.Max) {
-						t.Errorf("attempt %+v: over %t, last %t", a, a.Over(), a.Last())
+			for name, address := range databases() {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					var book logBook
+					db := open(t, address(t))
+					q := newQueue(db, queue.Config{Log: book.logger()})
+					opts := tc.opts
+					opts.Backoff = at
+					seen := make(chan string, len(tc.returns)+10)
+					run := 0 // jobs of one kind, one job: one run at a time
+					queue.Handle(q, opts, func(_ context.Context, _ note, a queue.Attempt) error {
+						seen <- fmt.Sprintf("%d/%d", a.Number, a.Max)
+						if a.Over() != (a.Number > a.Max) || a.Last() != (a.Number >= a.Max) {
+							t.Errorf("attempt %+v: over %t, last %t", a, a.Over(), a.Last())
+						}
+						if run == len(tc.returns) {
+							t.Error("one run too many")
+							return nil
+						}
+						err := tc.returns[run]
+						run++
+						switch {
+						case err == nil:
+							panic("a broken handler")
+						case errors.Is(err, errDone):
+							return nil
+						}
+						return err
+					})
+					enqueue(t, db, q, job("a"))
+					stop := start(t, q)
+					for i, want := range tc.runs {
+						if got := next(t, "run "+want, seen); got != want {
+							t.Errorf("run %d: got attempt %s, want %s", i+1, got, want)
+						}
 					}
-					if run == len(tc.returns) {
-						t.Error("one run too many")
-						return nil
+					eventually(t, "the end", func() bool {
+						return inState(t, q, "running")+inState(t, q, "available")+inState(t, q, "retryable") == 0
+					})
+					stop()
+					for _, state := range []string{"cancelled", "discarded"} {
+						if n := inState(t, q, state); (n == 1) != (state == tc.state) {
+							t.Errorf("%d jobs are %s", n, state)
+						}
 					}
-					err := tc.returns[run]
-					run++
-					switch {
-					case err == nil:
-						panic("a broken handler")
-					case errors.Is(err, errDone):
-						return nil
+					if !strings.Contains(book.String(), tc.logged) {
+						t.Errorf("the log does not say %q:\n%s", tc.logged, book.String())
 					}
-					return err
+					if n := strings.Count(book.String(), "job=1 attempt="); n > len(tc.runs) {
+						t.Errorf("%d lines for %d runs:\n%s", n, len(tc.runs), book.String())
+					}
+					if strings.Contains(book.String(), "from=river") {
+						t.Errorf("noise in the log:\n%s", book.String())
+					}
 				})
-				enqueue(t, db, q, job("a"))
-				stop := start(t, q)
-				for i, want := range tc.runs {
-					if got := next(t, "run "+want, seen); got != want {
-						t.Errorf("run %d: got attempt %s, want %s", i+1, got, want)
-					}
-				}
-				eventually(t, "the end", func() bool {
-					return inState(t, q, "running")+inState(t, q, "available")+inState(t, q, "retryable") == 0
-				})
-				stop()
-				for _, state := range []string{"cancelled", "discarded"} {
-					if n := inState(t, q, state); (n == 1) != (state == tc.state) {
-						t.Errorf("%d jobs are %s", n, state)
-					}
-				}
-				if !strings.Contains(book.String(), tc.logged) {
-					t.Errorf("the log does not say %q:\n%s", tc.logged, book.String())
-				}
-				if n := strings.Count(book.String(), "job=1 attempt="); n > len(tc.runs) {
-					t.Errorf("%d lines for %d runs:\n%s", n, len(tc.runs), book.String())
-				}
-				if strings.Contains(book.String(), "from=river") {
-					t.Errorf("noise in the log:\n%s", book.String())
-				}
-			})
+			}
 		})
 	}
 }
@@ -118,129 +121,141 @@ var errDone = errors.New("done")
 
 func TestTimeLimit(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, address string) {
-		db := open(t, address)
-		q := newQueue(db, queue.Config{})
-		causes := make(chan error, 10)
-		queue.Handle(q, queue.Options{Timeout: 50 * time.Millisecond, Backoff: at, MaxAttempts: 2},
-			func(ctx context.Context, _ note, a queue.Attempt) error {
-				if _, ok := ctx.Deadline(); !ok {
-					t.Error("the context has no deadline")
+	for name, address := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, address(t))
+			q := newQueue(db, queue.Config{})
+			causes := make(chan error, 10)
+			queue.Handle(q, queue.Options{Timeout: 50 * time.Millisecond, Backoff: at, MaxAttempts: 2},
+				func(ctx context.Context, _ note, a queue.Attempt) error {
+					if _, ok := ctx.Deadline(); !ok {
+						t.Error("the context has no deadline")
+					}
+					<-ctx.Done()
+					causes <- context.Cause(ctx)
+					return ctx.Err()
+				})
+			enqueue(t, db, q, job("a"))
+			start(t, q)
+			for range 2 {
+				if err := next(t, "the time limit", causes); !errors.Is(err, queue.ErrTimeout) {
+					t.Errorf("cause is %v", err)
 				}
-				<-ctx.Done()
-				causes <- context.Cause(ctx)
-				return ctx.Err()
-			})
-		enqueue(t, db, q, job("a"))
-		start(t, q)
-		for range 2 {
-			if err := next(t, "the time limit", causes); !errors.Is(err, queue.ErrTimeout) {
-				t.Errorf("cause is %v", err)
 			}
-		}
-		eventually(t, "the end", func() bool { return inState(t, q, "discarded") == 1 })
-	})
+			eventually(t, "the end", func() bool { return inState(t, q, "discarded") == 1 })
+		})
+	}
 }
 
 func TestCancelEndsTheRunsThatMatch(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, address string) {
-		db := open(t, address)
-		q := newQueue(db, queue.Config{})
-		began, ended, release := make(chan string, 10), make(chan string, 10), make(chan struct{})
-		queue.Handle(q, queue.Options{Backoff: at}, func(ctx context.Context, n note, _ queue.Attempt) error {
-			began <- n.Text
-			select {
-			case <-release:
-				return nil
-			case <-ctx.Done():
-				ended <- fmt.Sprint(n.Text, ": ", context.Cause(ctx))
-				return ctx.Err()
+	for name, address := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, address(t))
+			q := newQueue(db, queue.Config{})
+			began, ended, release := make(chan string, 10), make(chan string, 10), make(chan struct{})
+			queue.Handle(q, queue.Options{Backoff: at}, func(ctx context.Context, n note, _ queue.Attempt) error {
+				began <- n.Text
+				select {
+				case <-release:
+					return nil
+				case <-ctx.Done():
+					ended <- fmt.Sprint(n.Text, ": ", context.Cause(ctx))
+					return ctx.Err()
+				}
+			})
+			enqueue(t, db, q, job("a"), job("b"))
+			start(t, q)
+			next(t, "one", began)
+			next(t, "the other", began)
+			if n := q.Cancel(func(args film.JobArgs) bool { return args == note{"a"} }); n != 1 {
+				t.Errorf("%d runs were cancelled, want 1", n)
+			}
+			if got, want := next(t, "the end", ended), "a: "+queue.ErrCancelled.Error(); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			close(release)
+			eventually(t, "both to end", func() bool { return inState(t, q, "running") == 0 })
+			if n := inState(t, q, "cancelled"); n != 1 {
+				t.Errorf("%d jobs are cancelled, want 1", n)
+			}
+			if n := q.Cancel(func(film.JobArgs) bool { return true }); n != 0 {
+				t.Errorf("%d runs are still known", n)
 			}
 		})
-		enqueue(t, db, q, job("a"), job("b"))
-		start(t, q)
-		next(t, "one", began)
-		next(t, "the other", began)
-		if n := q.Cancel(func(args film.JobArgs) bool { return args == note{"a"} }); n != 1 {
-			t.Errorf("%d runs were cancelled, want 1", n)
-		}
-		if got, want := next(t, "the end", ended), "a: "+queue.ErrCancelled.Error(); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-		close(release)
-		eventually(t, "both to end", func() bool { return inState(t, q, "running") == 0 })
-		if n := inState(t, q, "cancelled"); n != 1 {
-			t.Errorf("%d jobs are cancelled, want 1", n)
-		}
-		if n := q.Cancel(func(film.JobArgs) bool { return true }); n != 0 {
-			t.Errorf("%d runs are still known", n)
-		}
-	})
+	}
 }
 
 func TestStopLetsRunningJobsFinish(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, address string) {
-		db := open(t, address)
-		q := newQueue(db, queue.Config{})
-		began, release := make(chan error, 10), make(chan struct{})
-		queue.Handle(q, queue.Options{}, func(ctx context.Context, _ note, _ queue.Attempt) error {
-			began <- ctx.Err()
-			<-release
-			return ctx.Err()
+	for name, address := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, address(t))
+			q := newQueue(db, queue.Config{})
+			began, release := make(chan error, 10), make(chan struct{})
+			queue.Handle(q, queue.Options{}, func(ctx context.Context, _ note, _ queue.Attempt) error {
+				began <- ctx.Err()
+				<-release
+				return ctx.Err()
+			})
+			enqueue(t, db, q, job("a"))
+			stop := start(t, q)
+			next(t, "the job", began)
+			eventually(t, "the queue to say that it runs", func() bool { return q.Ping() == nil })
+			stopped := make(chan struct{})
+			go func() {
+				defer close(stopped)
+				stop()
+			}()
+			eventually(t, "the queue to stop fetching", func() bool { return q.Ping() != nil })
+			enqueue(t, db, q, job("too late"))
+			close(release)
+			next(t, "the end", stopped)
+			if r, a := inState(t, q, "running"), inState(t, q, "available"); r != 0 || a != 1 {
+				t.Errorf("%d jobs are running, %d available; want 0 and 1", r, a)
+			}
 		})
-		enqueue(t, db, q, job("a"))
-		stop := start(t, q)
-		next(t, "the job", began)
-		eventually(t, "the queue to say that it runs", func() bool { return q.Ping() == nil })
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			stop()
-		}()
-		eventually(t, "the queue to stop fetching", func() bool { return q.Ping() != nil })
-		enqueue(t, db, q, job("too late"))
-		close(release)
-		next(t, "the end", stopped)
-		if r, a := inState(t, q, "running"), inState(t, q, "available"); r != 0 || a != 1 {
-			t.Errorf("%d jobs are running, %d available; want 0 and 1", r, a)
-		}
-	})
+	}
 }
 
 func TestStopThatRunsOutOfPatience(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, address string) {
-		db := open(t, address)
-		causes, attempts := make(chan error, 10), make(chan queue.Attempt, 10)
-		handle := func(q *queue.Queue) {
-			queue.Handle(q, queue.Options{MaxAttempts: 1}, func(ctx context.Context, _ note, a queue.Attempt) error {
-				attempts <- a
-				<-ctx.Done()
-				causes <- context.Cause(ctx)
-				return fmt.Errorf("copy: %w", context.Cause(ctx))
-			})
-		}
-		for range 2 { // it is not counted, so there can be any number of them
-			q := newQueue(db, queue.Config{Grace: time.Millisecond})
-			handle(q)
-			if n := inState(t, q, "available"); n == 0 {
-				enqueue(t, db, q, job("a"))
+	for name, address := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, address(t))
+			causes, attempts := make(chan error, 10), make(chan queue.Attempt, 10)
+			handle := func(q *queue.Queue) {
+				queue.Handle(q, queue.Options{MaxAttempts: 1}, func(ctx context.Context, _ note, a queue.Attempt) error {
+					attempts <- a
+					<-ctx.Done()
+					causes <- context.Cause(ctx)
+					return fmt.Errorf("copy: %w", context.Cause(ctx))
+				})
 			}
-			stop := start(t, q)
-			if a := next(t, "the job", attempts); a.Number != 1 {
-				t.Errorf("attempt %d, want 1", a.Number)
+			for range 2 { // it is not counted, so there can be any number of them
+				q := newQueue(db, queue.Config{Grace: time.Millisecond})
+				handle(q)
+				if n := inState(t, q, "available"); n == 0 {
+					enqueue(t, db, q, job("a"))
+				}
+				stop := start(t, q)
+				if a := next(t, "the job", attempts); a.Number != 1 {
+					t.Errorf("attempt %d, want 1", a.Number)
+				}
+				stop()
+				if err := next(t, "the end", causes); !errors.Is(err, queue.ErrStopping) {
+					t.Errorf("cause is %v", err)
+				}
+				if n := inState(t, q, "available"); n != 1 {
+					t.Errorf("%d jobs are available again, want 1", n)
+				}
 			}
-			stop()
-			if err := next(t, "the end", causes); !errors.Is(err, queue.ErrStopping) {
-				t.Errorf("cause is %v", err)
-			}
-			if n := inState(t, q, "available"); n != 1 {
-				t.Errorf("%d jobs are available again, want 1", n)
-			}
-		}
-	})
+		})
+	}
 }
 
 func TestExponential(t *testing.T) {

@@ -13,72 +13,84 @@ import (
 
 func TestMigrateAppliesWhatIsNew(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, db *sqldb.DB) {
-		version := func() int64 {
-			v, err := db.SchemaVersion(t.Context())
-			if err != nil {
+	for name, address := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, sqldb.Config{URL: address(t)})
+			version := func() int64 {
+				v, err := db.SchemaVersion(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return v
+			}
+			if v := version(); v != 0 {
+				t.Errorf("version %d before the first migration", v)
+			}
+			migrate(t, db)
+			migrate(t, db)
+			if v := version(); v != 1 {
+				t.Errorf("version %d, want 1", v)
+			}
+			newer := schema()
+			newer["00002_notes.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE films ADD COLUMN note TEXT NOT NULL DEFAULT '';\n")}
+			if err := db.Migrate(t.Context(), newer, nil); err != nil {
 				t.Fatal(err)
 			}
-			return v
-		}
-		if v := version(); v != 0 {
-			t.Errorf("version %d before the first migration", v)
-		}
-		migrate(t, db)
-		migrate(t, db)
-		if v := version(); v != 1 {
-			t.Errorf("version %d, want 1", v)
-		}
-		newer := schema()
-		newer["00002_notes.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE films ADD COLUMN note TEXT NOT NULL DEFAULT '';\n")}
-		if err := db.Migrate(t.Context(), newer, nil); err != nil {
-			t.Fatal(err)
-		}
-		if v := version(); v != 2 {
-			t.Errorf("version %d, want 2", v)
-		}
-		count(t, db, "SELECT COUNT(note) FROM films")
-	})
+			if v := version(); v != 2 {
+				t.Errorf("version %d, want 2", v)
+			}
+			count(t, db, "SELECT COUNT(note) FROM films")
+		})
+	}
 }
 
 func TestMigrateRefusesANewerDatabase(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, db *sqldb.DB) {
-		newer := schema()
-		newer["00007_later.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE later (id TEXT);\n")}
-		if err := db.Migrate(t.Context(), newer, nil); err != nil {
-			t.Fatal(err)
-		}
-		touched := false
-		err := db.Migrate(t.Context(), schema(), func(context.Context) error { touched = true; return nil })
-		if !errors.Is(err, sqldb.ErrNewer) {
-			t.Errorf("got %v, want ErrNewer", err)
-		}
-		if touched {
-			t.Error("something was changed before the refusal")
-		}
-	})
+	for name, address := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, sqldb.Config{URL: address(t)})
+			newer := schema()
+			newer["00007_later.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE later (id TEXT);\n")}
+			if err := db.Migrate(t.Context(), newer, nil); err != nil {
+				t.Fatal(err)
+			}
+			touched := false
+			err := db.Migrate(t.Context(), schema(), func(context.Context) error { touched = true; return nil })
+			if !errors.Is(err, sqldb.ErrNewer) {
+				t.Errorf("got %v, want ErrNewer", err)
+			}
+			if touched {
+				t.Error("something was changed before the refusal")
+			}
+		})
+	}
 }
 
 func TestFailedMigrationLeavesNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, db *sqldb.DB) {
-		broken := schema()
-		broken["00002_broken.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);\n")}
-		if err := db.Migrate(t.Context(), broken, nil); err == nil {
-			t.Fatal("no error")
-		}
-		if v, err := db.SchemaVersion(t.Context()); v != 1 || err != nil {
-			t.Errorf("version %d (%v), want 1", v, err)
-		}
-		if _, err := db.Write().ExecContext(t.Context(), "CREATE TABLE half (id TEXT)"); err != nil {
-			t.Errorf("half a migration was left: %v", err)
-		}
-		first := errors.New("first")
-		if err := db.Migrate(t.Context(), schema(), func(context.Context) error { return first }); !errors.Is(err, first) {
-			t.Errorf("error of what comes first: got %v", err)
-		}
-	})
+	for name, address := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, sqldb.Config{URL: address(t)})
+			broken := schema()
+			broken["00002_broken.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);\n")}
+			if err := db.Migrate(t.Context(), broken, nil); err == nil {
+				t.Fatal("no error")
+			}
+			if v, err := db.SchemaVersion(t.Context()); v != 1 || err != nil {
+				t.Errorf("version %d (%v), want 1", v, err)
+			}
+			if _, err := db.Write().ExecContext(t.Context(), "CREATE TABLE half (id TEXT)"); err != nil {
+				t.Errorf("half a migration was left: %v", err)
+			}
+			first := errors.New("first")
+			if err := db.Migrate(t.Context(), schema(), func(context.Context) error { return first }); !errors.Is(err, first) {
+				t.Errorf("error of what comes first: got %v", err)
+			}
+		})
+	}
 }
 
 // Four nodes that are started together on an empty server must all come up.
