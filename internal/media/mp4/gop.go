@@ -88,33 +88,36 @@ func (v *Verdict) checkTables(t *Track, s standard) (leading map[int]bool) {
 }
 
 // bitMeter finds the average bit rate and that of the densest group of pictures. Groups shorter than a second are joined
-// with the following ones: the size of a single picture is no rate.
+// with the following ones, and a short rest with what came before it: the size of a single picture is no rate.
 type bitMeter struct {
-	track       *Track
-	bytes       int64
-	total       int64
-	from        int64
-	begun       bool
-	peak        float64
-	lastBytes   int64
-	lastFrom    int64
-	hasLastDone bool
+	track *Track
+	total int64
+	peak  float64
+	// open is the stretch that is being filled, last the one before it.
+	open, last stretch
+}
+
+// stretch is a run of groups: its bytes and where it begins, in film time.
+type stretch struct {
+	groups      int
+	from, bytes int64
 }
 
 func (m *bitMeter) add(g gop) {
-	if m.begun && m.track.Time(g.from-m.from) >= time.Second {
+	if m.open.groups > 0 && m.track.Time(g.from-m.open.from) >= time.Second {
 		m.close(g.from)
 	}
-	if !m.begun {
-		m.begun, m.from, m.bytes = true, g.from, 0
+	if m.open.groups == 0 {
+		m.open.from = g.from
 	}
-	m.bytes += g.bytes
+	m.open.groups++
+	m.open.bytes += g.bytes
 	m.total += g.bytes
 }
 
 func (m *bitMeter) close(to int64) {
-	m.peak = max(m.peak, m.rate(m.bytes, to-m.from))
-	m.lastBytes, m.lastFrom, m.hasLastDone, m.begun = m.bytes, m.from, true, false
+	m.peak = max(m.peak, m.rate(m.open.bytes, to-m.open.from))
+	m.last, m.open = m.open, stretch{}
 }
 
 func (m *bitMeter) rate(bytes, ticks int64) float64 {
@@ -124,9 +127,9 @@ func (m *bitMeter) rate(bytes, ticks int64) float64 {
 
 func (m *bitMeter) result() (average, peak float64) {
 	start, end := m.track.Span()
-	if m.begun {
-		if m.hasLastDone && m.track.Time(end-m.from) < time.Second { // a short rest counts with what came before it
-			m.bytes, m.from = m.bytes+m.lastBytes, m.lastFrom
+	if m.open.groups > 0 {
+		if m.last.groups > 0 && m.track.Time(end-m.open.from) < time.Second {
+			m.open.from, m.open.bytes = m.last.from, m.open.bytes+m.last.bytes
 		}
 		m.close(end)
 	}

@@ -8,7 +8,7 @@ type Limits struct {
 	MaxDuration time.Duration
 	// MaxSamples of one track; default MaxDuration at 120 a second.
 	MaxSamples int
-	// MaxMoov is the largest moov box in bytes; default 192 MB, twice what 12 h at 120 frames a second need.
+	// MaxMoov is the largest moov box in bytes; default 128 MB: 12 h of variable frame rate at 60 a second need 80.
 	MaxMoov int64
 	// MaxTracks in one file; default 256.
 	MaxTracks int
@@ -24,7 +24,7 @@ func (l Limits) withDefaults() Limits {
 		l.MaxSamples = int(l.MaxDuration/time.Second) * 120
 	}
 	if l.MaxMoov <= 0 {
-		l.MaxMoov = 192 << 20
+		l.MaxMoov = 128 << 20
 	}
 	if l.MaxTracks <= 0 {
 		l.MaxTracks = 256
