@@ -3,7 +3,6 @@ package mp4
 import (
 	"encoding/binary"
 	"slices"
-	"strings"
 )
 
 // parseEntries reads stsd: how many sample entries there are, and the first of them.
@@ -212,57 +211,4 @@ func (t *Track) Rotation() int {
 		return 180
 	}
 	return 0
-}
-
-// videoName is ffprobe's name of the codec of a visual sample entry.
-func videoName(kind string) string {
-	switch kind {
-	case "avc1", "avc3", "dva1", "dvav":
-		return "h264"
-	case "hvc1", "hev1", "dvh1", "dvhe":
-		return "hevc"
-	case "vvc1", "vvi1":
-		return "vvc"
-	case "av01":
-		return "av1"
-	case "vp08":
-		return "vp8"
-	case "vp09":
-		return "vp9"
-	case "mp4v":
-		return "mpeg4"
-	case "apch", "apcn", "apcs", "apco", "ap4h", "ap4x":
-		return "prores"
-	case "mjpa", "mjpb", "jpeg":
-		return "mjpeg"
-	case "AVdn", "AVdh":
-		return "dnxhd"
-	case "s263", "h263", "H263":
-		return "h263"
-	case "mp1v", "mpeg", "m1v ":
-		return "mpeg1video"
-	case "mp2v", "hdv1", "hdv2", "hdv3", "hdv5", "hdv6", "hdv7", "xd5b", "xdvc":
-		return "mpeg2video"
-	case "dvc ", "dvcp", "dvpp", "dv5n", "dv5p", "dvh5", "dvh6", "dvhp", "dvhq":
-		return "dvvideo"
-	case "raw ", "2vuy", "yuv2", "v210":
-		return "rawvideo"
-	case "png ":
-		return "png"
-	}
-	return plainName(kind)
-}
-
-// plainName is a printable name for a codec that is not known: its four characters, without blanks.
-func plainName(kind string) string {
-	name := strings.Map(func(r rune) rune {
-		if r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a' {
-			return -1
-		}
-		return r
-	}, strings.ToLower(kind))
-	if name == "" {
-		return "unknown"
-	}
-	return name
 }
