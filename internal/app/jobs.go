@@ -23,7 +23,7 @@ func (a *App) jobs() {
 		func(ctx context.Context, args film.ExpireMaster, _ queue.Attempt) error {
 			return a.catalog.HandleExpireMaster(ctx, args)
 		})
-	queue.Handle(q, queue.Options{Lane: queue.Slow, MaxAttempts: 25, Timeout: time.Hour},
+	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 25, Timeout: 10 * time.Minute},
 		func(ctx context.Context, args film.PurgeFilm, _ queue.Attempt) error {
 			if err := a.intake.PurgeFilm(ctx, args); err != nil {
 				return err

@@ -53,7 +53,7 @@ func (j jobDepth) Describe(ch chan<- *prometheus.Desc) { ch <- j.desc() }
 
 // Collect implements prometheus.Collector. A database that does not answer leaves the metric out; readiness tells of it.
 func (j jobDepth) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), metricsTimeout) //nolint:forbidigo // the collector's interface has no context
+	ctx, cancel := context.WithTimeout(context.Background(), metricsTimeout)
 	defer cancel()
 	depths, err := j.app.store.queue.Stats(ctx)
 	if err != nil {

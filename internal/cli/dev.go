@@ -31,7 +31,7 @@ MUX_WEBHOOK_SECRET, for Mux's SDKs and CLI. Stopping and starting again keeps ev
 // Run runs the server until the context ends.
 func (c devCommand) Run(ctx context.Context, s Streams) error {
 	cfg := app.Dev()
-	c.serverFlags.apply(&cfg)
+	c.apply(&cfg)
 	cfg.Version = Version()
 	cfg.Data, cfg.Database = cmp.Or(c.Data, cfg.Data), c.Database
 	cfg.Listen, cfg.TLSOwn, cfg.TLSListen = c.Listen, c.TLS, c.TLSListen

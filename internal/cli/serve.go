@@ -30,7 +30,7 @@ addresses are refused always. SIGTERM drains: running requests and jobs get --dr
 // Run runs the server until the context ends.
 func (c serveCommand) Run(ctx context.Context, s Streams) error {
 	cfg := app.Serve()
-	c.serverFlags.apply(&cfg)
+	c.apply(&cfg)
 	cfg.Version = Version()
 	cfg.Data, cfg.Database, cfg.Listen = c.Data, c.Database, c.Listen
 	cfg.TLSCert, cfg.TLSKey = c.TLSCert, c.TLSKey

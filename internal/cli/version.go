@@ -7,7 +7,7 @@ import (
 )
 
 // version is set by the linker in `make build`.
-var version = "" //nolint:gochecknoglobals // written by the linker before the program starts
+var version = ""
 
 // Version is the program's version: the linker's, or the module's when it was installed with go install.
 func Version() string {

@@ -30,8 +30,8 @@ func TestRevocationCutsASlowReader(t *testing.T) {
 	p := start(t)
 	c := p.Client(t)
 	a := c.Ready(t, c.Create(t, w.FilmURL(film), nil).ID)
-	for _, how := range []string{"revoked", "deleted"} {
-		t.Run(how, func(t *testing.T) { //nolint:paralleltest // the second needs what the first leaves
+	for _, how := range []string{"revoked", "deleted"} { //nolint:paralleltest // the second needs what the first leaves
+		t.Run(how, func(t *testing.T) {
 			open := c.SetMaster(t, a.ID, "temporary")
 			cutBy(t, p, open.Master.URL, func() {
 				if how == "revoked" {

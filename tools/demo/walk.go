@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -125,7 +126,7 @@ func (d *demo) play(ctx context.Context, playback string) error {
 	if err != nil {
 		return err
 	}
-	d.step("GET /%s…​.m3u8  200  %d playlists", playback[:8], len(renditions))
+	d.step("GET /%s….m3u8  200  %d playlists", playback[:8], len(renditions))
 	for _, rendition := range renditions {
 		parts, err := d.playlist(ctx, rendition)
 		if err != nil {
@@ -338,10 +339,8 @@ func (d *demo) expect(ctx context.Context, link string, statuses ...int) error {
 		return err
 	}
 	defer res.Body.Close()
-	for _, want := range statuses {
-		if res.StatusCode == want {
-			return nil
-		}
+	if slices.Contains(statuses, res.StatusCode) {
+		return nil
 	}
 	return fmt.Errorf("the link answers %d, not one of %v", res.StatusCode, statuses)
 }

@@ -53,28 +53,28 @@ func (s *story) live(ctx context.Context) error {
 	return nil
 }
 
-// call makes a request until it is answered; restarted says that the program died at least once meanwhile.
-func (s *story) call(ctx context.Context, method, path string, body, out any) (status int, text []byte, restarted bool, err error) {
+// call makes a request until it is answered. Status 0 says that the program died over it and was started again: the
+// caller looks first whether it happened.
+func (s *story) call(ctx context.Context, method, path string, body, out any) (status int, text []byte, err error) {
 	for {
 		p, client := s.world.current()
 		status, text, err = client.Call(ctx, method, path, body, out)
 		if err == nil {
-			return status, text, restarted, nil
+			return status, text, nil
 		}
 		if ctx.Err() != nil {
-			return 0, nil, restarted, ctx.Err()
+			return 0, nil, ctx.Err()
 		}
 		select {
 		case <-p.Ended():
 			if err := s.world.restart(p); err != nil {
-				return 0, nil, true, err
+				return 0, nil, err
 			}
-			restarted = true
 			if method != http.MethodGet {
-				return 0, nil, true, nil // the caller looks first whether it happened
+				return 0, nil, nil
 			}
 		case <-time.After(5 * time.Second):
-			return 0, nil, restarted, fmt.Errorf("%s %s: %w, and the program lives", method, path, err)
+			return 0, nil, fmt.Errorf("%s %s: %w, and the program lives", method, path, err)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func (s *story) create(ctx context.Context) error {
 	body := map[string]any{"input": s.world.outside.FilmURL(s.film), "passthrough": s.tag, "playback_policy": "public"}
 	for {
 		var a rig.Asset
-		status, text, _, err := s.call(ctx, http.MethodPost, "/video/v1/assets", body, &a)
+		status, text, err := s.call(ctx, http.MethodPost, "/video/v1/assets", body, &a)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (s *story) create(ctx context.Context) error {
 			return fmt.Errorf("answered %d: %s", status, text)
 		}
 		var all []rig.Asset
-		if _, _, _, err := s.call(ctx, http.MethodGet, "/video/v1/assets?limit=100", nil, &all); err != nil {
+		if _, _, err := s.call(ctx, http.MethodGet, "/video/v1/assets?limit=100", nil, &all); err != nil {
 			return err
 		}
 		for _, a := range all {
@@ -110,7 +110,7 @@ func (s *story) create(ctx context.Context) error {
 // get reads the asset; it must be there.
 func (s *story) get(ctx context.Context) (rig.Asset, error) {
 	var a rig.Asset
-	status, text, _, err := s.call(ctx, http.MethodGet, "/video/v1/assets/"+s.id, nil, &a)
+	status, text, err := s.call(ctx, http.MethodGet, "/video/v1/assets/"+s.id, nil, &a)
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("the asset is lost: %d %s", status, text)
 	}
@@ -138,7 +138,7 @@ func (s *story) ready(ctx context.Context) error {
 // setAccess changes master access until it was acknowledged, or is seen to have happened.
 func (s *story) setAccess(ctx context.Context, want string) error {
 	for {
-		status, text, _, err := s.call(ctx, http.MethodPut, "/video/v1/assets/"+s.id+"/master-access", map[string]string{"master_access": want}, nil)
+		status, text, err := s.call(ctx, http.MethodPut, "/video/v1/assets/"+s.id+"/master-access", map[string]string{"master_access": want}, nil)
 		if err != nil {
 			return err
 		}
@@ -191,11 +191,11 @@ func (s *story) download(ctx context.Context) error {
 
 func (s *story) remove(ctx context.Context) error {
 	for {
-		status, text, _, err := s.call(ctx, http.MethodDelete, "/video/v1/assets/"+s.id, nil, nil)
+		status, text, err := s.call(ctx, http.MethodDelete, "/video/v1/assets/"+s.id, nil, nil)
 		if err != nil {
 			return err
 		}
-		seen, _, _, err := s.call(ctx, http.MethodGet, "/video/v1/assets/"+s.id, nil, nil)
+		seen, _, err := s.call(ctx, http.MethodGet, "/video/v1/assets/"+s.id, nil, nil)
 		if err != nil {
 			return err
 		}

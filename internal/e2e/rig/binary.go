@@ -22,8 +22,8 @@ var (
 )
 
 // Binary builds the program with the given tags, once per test process, and returns its path.
-func Binary(t testing.TB, tags ...string) string {
-	t.Helper()
+func Binary(tb testing.TB, tags ...string) string {
+	tb.Helper()
 	name := strings.Join(tags, ",")
 	buildsMu.Lock()
 	b, ok := builds[name]
@@ -34,7 +34,7 @@ func Binary(t testing.TB, tags ...string) string {
 	buildsMu.Unlock()
 	b.once.Do(func() {
 		var dir string
-		// Not t.TempDir: the program outlives the test that happened to be first.
+		// Not tb.TempDir: the program outlives the test that happened to be first.
 		if dir, b.err = os.MkdirTemp("", "filmcan-rig-"); b.err != nil { //nolint:usetesting // shared by all tests of the process
 			return
 		}
@@ -43,7 +43,7 @@ func Binary(t testing.TB, tags ...string) string {
 		b.out, b.err = cmd.CombinedOutput()
 	})
 	if b.err != nil {
-		t.Fatalf("build the program: %v\n%s", b.err, b.out)
+		tb.Fatalf("build the program: %v\n%s", b.err, b.out)
 	}
 	return b.path
 }

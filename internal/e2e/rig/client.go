@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -51,9 +52,9 @@ type Master struct {
 }
 
 // Client returns a client of a `filmcan dev`.
-func (p *Process) Client(t testing.TB) *Client {
-	t.Helper()
-	env := p.Env(t)
+func (p *Process) Client(tb testing.TB) *Client {
+	tb.Helper()
+	env := p.Env(tb)
 	return &Client{Base: p.Base(), ID: env["MUX_TOKEN_ID"], Secret: env["MUX_TOKEN_SECRET"], HTTP: &http.Client{Timeout: time.Minute}}
 }
 
@@ -91,66 +92,64 @@ func (c *Client) Call(ctx context.Context, method, path string, body, out any) (
 }
 
 // Must is Call for requests that have to be answered with that status.
-func (c *Client) Must(t testing.TB, want int, method, path string, body, out any) {
-	t.Helper()
-	status, text, err := c.Call(t.Context(), method, path, body, out)
+func (c *Client) Must(tb testing.TB, want int, method, path string, body, out any) {
+	tb.Helper()
+	status, text, err := c.Call(tb.Context(), method, path, body, out)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
+		tb.Fatalf("%s %s: %v", method, path, err)
 	}
 	if status != want {
-		t.Fatalf("%s %s answered %d, want %d: %s", method, path, status, want, text)
+		tb.Fatalf("%s %s answered %d, want %d: %s", method, path, status, want, text)
 	}
 }
 
 // Create creates an asset from a URL with a public playback id.
-func (c *Client) Create(t testing.TB, url string, more map[string]any) Asset {
-	t.Helper()
+func (c *Client) Create(tb testing.TB, url string, more map[string]any) Asset {
+	tb.Helper()
 	body := map[string]any{"input": url, "playback_policy": "public"}
-	for k, v := range more {
-		body[k] = v
-	}
+	maps.Copy(body, more)
 	var a Asset
-	c.Must(t, http.StatusCreated, http.MethodPost, "/video/v1/assets", body, &a)
+	c.Must(tb, http.StatusCreated, http.MethodPost, "/video/v1/assets", body, &a)
 	return a
 }
 
 // Get reads an asset.
-func (c *Client) Get(t testing.TB, id string) Asset {
-	t.Helper()
+func (c *Client) Get(tb testing.TB, id string) Asset {
+	tb.Helper()
 	var a Asset
-	c.Must(t, http.StatusOK, http.MethodGet, "/video/v1/assets/"+id, nil, &a)
+	c.Must(tb, http.StatusOK, http.MethodGet, "/video/v1/assets/"+id, nil, &a)
 	return a
 }
 
 // Settled waits until the asset is no longer preparing.
-func (c *Client) Settled(t testing.TB, id string) Asset {
-	t.Helper()
+func (c *Client) Settled(tb testing.TB, id string) Asset {
+	tb.Helper()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); <-tick.C {
-		if a := c.Get(t, id); a.Status != "preparing" {
+		if a := c.Get(tb, id); a.Status != "preparing" {
 			return a
 		}
 	}
-	t.Fatalf("asset %s is preparing for two minutes", id)
+	tb.Fatalf("asset %s is preparing for two minutes", id)
 	return Asset{}
 }
 
 // Ready waits until the asset is ready and fails when it becomes anything else.
-func (c *Client) Ready(t testing.TB, id string) Asset {
-	t.Helper()
-	a := c.Settled(t, id)
+func (c *Client) Ready(tb testing.TB, id string) Asset {
+	tb.Helper()
+	a := c.Settled(tb, id)
 	if a.Status != "ready" {
-		t.Fatalf("asset %s is %s: %+v", id, a.Status, a.Errors)
+		tb.Fatalf("asset %s is %s: %+v", id, a.Status, a.Errors)
 	}
 	return a
 }
 
 // SetMaster sets master access and returns the asset as answered.
-func (c *Client) SetMaster(t testing.TB, id, access string) Asset {
-	t.Helper()
+func (c *Client) SetMaster(tb testing.TB, id, access string) Asset {
+	tb.Helper()
 	var a Asset
-	c.Must(t, http.StatusOK, http.MethodPut, "/video/v1/assets/"+id+"/master-access", map[string]string{"master_access": access}, &a)
+	c.Must(tb, http.StatusOK, http.MethodPut, "/video/v1/assets/"+id+"/master-access", map[string]string{"master_access": access}, &a)
 	return a
 }
 

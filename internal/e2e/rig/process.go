@@ -42,18 +42,18 @@ type Process struct {
 
 // Start starts the program and waits until it says where it listens. It is killed at the end of the test at the
 // latest.
-func Start(t testing.TB, o Options) *Process {
-	t.Helper()
-	p, err := TryStart(t, o)
+func Start(tb testing.TB, o Options) *Process {
+	tb.Helper()
+	p, err := TryStart(tb, o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
 // TryStart is Start for programs that may refuse to.
-func TryStart(t testing.TB, o Options) (*Process, error) {
-	t.Helper()
+func TryStart(tb testing.TB, o Options) (*Process, error) {
+	tb.Helper()
 	command := "dev"
 	if o.Serve {
 		command = "serve"
@@ -80,10 +80,10 @@ func TryStart(t testing.TB, o Options) (*Process, error) {
 		reader.Wait()
 		close(p.ended)
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		p.Kill()
-		if t.Failed() {
-			t.Logf("log of %s:\n%s", command, p.Log())
+		if tb.Failed() {
+			tb.Logf("log of %s:\n%s", command, p.Log())
 		}
 	})
 	select {
@@ -104,8 +104,8 @@ func (p *Process) listen(out io.ReadCloser, said chan struct{}) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		line := lines.Text()
 		_, _ = p.log.Write([]byte(line + "\n"))
-		words := strings.Fields(line)
-		for _, w := range words {
+		words := strings.FieldsSeq(line)
+		for w := range words {
 			switch {
 			case strings.HasPrefix(w, "https://") && strings.Contains(line, "TLS"):
 				p.tls = w
@@ -155,11 +155,11 @@ func (p *Process) Stop() error {
 }
 
 // Env reads mux.env of `filmcan dev`.
-func (p *Process) Env(t testing.TB) map[string]string {
-	t.Helper()
+func (p *Process) Env(tb testing.TB) map[string]string {
+	tb.Helper()
 	text, err := os.ReadFile(filepath.Join(p.data, "mux.env"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	env := map[string]string{}
 	for line := range strings.Lines(string(text)) {
@@ -171,9 +171,9 @@ func (p *Process) Env(t testing.TB) map[string]string {
 }
 
 // Run runs another command of the program to its end and returns what it printed and its exit code.
-func Run(t testing.TB, binary string, env []string, args ...string) (stdout, stderr string, code int) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, args...)
+func Run(tb testing.TB, binary string, env []string, args ...string) (stdout, stderr string, code int) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), binary, args...)
 	cmd.Env = append(os.Environ(), env...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
@@ -182,7 +182,7 @@ func Run(t testing.TB, binary string, env []string, args ...string) (stdout, std
 		return out.String(), errOut.String(), exit.ExitCode()
 	}
 	if err != nil {
-		t.Fatalf("%s: %v", strings.Join(args, " "), err)
+		tb.Fatalf("%s: %v", strings.Join(args, " "), err)
 	}
 	return out.String(), errOut.String(), 0
 }

@@ -40,8 +40,8 @@ type World struct {
 }
 
 // NewWorld starts a world; films are served under their base names.
-func NewWorld(t testing.TB, films ...string) *World {
-	t.Helper()
+func NewWorld(tb testing.TB, films ...string) *World {
+	tb.Helper()
 	w := &World{wake: make(chan struct{}), films: map[string]string{}}
 	for _, f := range films {
 		w.films["/"+filepath.Base(f)] = f
@@ -59,7 +59,7 @@ func NewWorld(t testing.TB, films ...string) *World {
 		http.ServeFile(rw, r, path)
 	})
 	w.Server = httptest.NewServer(mux)
-	t.Cleanup(w.Close)
+	tb.Cleanup(w.Close)
 	return w
 }
 
@@ -123,8 +123,8 @@ func (w *World) Types(object string) []string {
 }
 
 // Wait waits until an event of that type about the object has arrived, and returns the first.
-func (w *World) Wait(t testing.TB, object, kind string) Event {
-	t.Helper()
+func (w *World) Wait(tb testing.TB, object, kind string) Event {
+	tb.Helper()
 	timeout := time.NewTimer(2 * time.Minute)
 	defer timeout.Stop()
 	for {
@@ -139,23 +139,23 @@ func (w *World) Wait(t testing.TB, object, kind string) Event {
 		select {
 		case <-wake:
 		case <-timeout.C:
-			t.Fatalf("no event %s of %s came, only %v", kind, object, w.Types(object))
+			tb.Fatalf("no event %s of %s came, only %v", kind, object, w.Types(object))
 		}
 	}
 }
 
 // Sum returns the sha256 and the length of a file.
-func Sum(t testing.TB, path string) (string, int64) {
-	t.Helper()
+func Sum(tb testing.TB, path string) (string, int64) {
+	tb.Helper()
 	f, err := os.Open(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), n
 }

@@ -188,15 +188,12 @@ func (t *transfer) progress(n int64) error {
 	return t.cause
 }
 
-// leave takes the transfer out of the list and returns why it was cut, if it was. One that is whole gives its
-// connection back without a deadline: a next request may come on it.
-func (t *transfer) leave(whole bool) error {
+// leave takes the transfer out of the list and returns why it was cut, if it was. The deadline stays on the connection
+// for what is still to be written of this answer; net/http takes it off before the next request.
+func (t *transfer) leave() error {
 	t.leases.mu.Lock()
 	defer t.leases.mu.Unlock()
 	delete(t.leases.running, t)
-	if whole && t.admitted && t.cause == nil {
-		_ = t.conn.SetWriteDeadline(time.Time{})
-	}
 	return t.cause
 }
 

@@ -170,7 +170,7 @@ func (d *Door) get(w http.ResponseWriter, r *http.Request, grant film.GrantID, f
 	t := d.leases.begin(grant, conn)
 	f, state, err := d.begin(r, t, file)
 	if err != nil {
-		_ = t.leave(true)
+		_ = t.leave()
 		door.Refuse(r.Context(), w, err)
 		return
 	}
@@ -180,7 +180,7 @@ func (d *Door) get(w http.ResponseWriter, r *http.Request, grant film.GrantID, f
 		// What lies in the server's buffers belongs to the master, too: out with it while the lease guards it.
 		err = conn.Flush()
 	}
-	cause := t.leave(err == nil)
+	cause := t.leave()
 	if cause != nil {
 		door.Annotate(r.Context(), slog.String("cut", cause.Error()))
 	} else if err != nil {

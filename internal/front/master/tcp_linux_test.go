@@ -229,3 +229,40 @@ func TestWritesAfterRevocation(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowReaderOverTLS: the same promise where there is no sendfile and the connection wants to say farewell.
+func TestSlowReaderOverTLS(t *testing.T) {
+	t.Parallel()
+	for _, down := range []bool{false, true} {
+		t.Run(fmt.Sprintf("catalog down %t", down), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, 64<<20, master.Config{})
+			t.Cleanup(b.watch(t))
+			srv := httptest.NewTLSServer(b.handler)
+			t.Cleanup(srv.Close)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url(srv.URL), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := srv.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			if resp.ProtoMajor != 1 {
+				t.Fatalf("protocol %s", resp.Proto)
+			}
+			eventually(t, 10*time.Second, "the download runs", func() bool { return b.door.Stats().Bytes > 0 })
+			b.catalog.revoke()
+			b.catalog.setDown(down)
+			revoked := time.Now()
+			eventually(t, 3*time.Second, "the download ends", func() bool { return b.door.Stats().Running == 0 })
+			if ended := time.Since(revoked); ended > time.Second {
+				t.Errorf("the download ended %v after the revocation", ended)
+			}
+			if n, err := io.Copy(io.Discard, resp.Body); err == nil || n >= 64<<20 {
+				t.Errorf("the reader got %d bytes, %v", n, err)
+			}
+		})
+	}
+}

@@ -160,7 +160,7 @@ func (c checker) look(ctx context.Context, a film.Asset) (Finding, error) {
 		case errors.Is(err, vault.ErrDamaged):
 			return Finding{Kind: Damaged, Detail: err.Error()}, nil
 		case err != nil:
-			return Finding{Kind: Unreadable, Detail: err.Error()}, nil
+			return Finding{Kind: Unreadable, Detail: err.Error()}, nil //nolint:nilerr // it is the finding
 		}
 		if i < len(refs)-1 {
 			continue
