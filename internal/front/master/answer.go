@@ -2,11 +2,9 @@ package master
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 
@@ -119,16 +117,13 @@ func disposition(asked, file string) string {
 
 // sever ends the connection under an answer that is not whole. What the kernel has not sent yet is dropped, too (a
 // reset, not an orderly end), so a slow reader cannot go on reading a master that was taken back.
-func sever(rc *http.ResponseController) {
+func sever(ctx context.Context, rc *http.ResponseController) {
+	if door.Reset(ctx) {
+		panic(http.ErrAbortHandler) // the rest is the server's
+	}
 	conn, _, err := rc.Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler) // the server closes it, or the stream in it
 	}
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn() // no farewell, which could block
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
+	door.Sever(conn)
 }

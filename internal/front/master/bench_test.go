@@ -185,7 +185,9 @@ func (b *bench) watch(tb testing.TB) (stop func()) {
 func (b *bench) start(tb testing.TB) *httptest.Server {
 	tb.Helper()
 	tb.Cleanup(b.watch(tb))
-	srv := httptest.NewServer(b.handler)
+	srv := httptest.NewUnstartedServer(b.handler)
+	srv.Config.ConnContext = door.ConnContext
+	srv.Start()
 	tb.Cleanup(srv.Close)
 	return srv
 }
@@ -229,4 +231,20 @@ func ask(t *testing.T, method, url string, header map[string]string) (*http.Resp
 		t.Fatalf("%s %s: %v", method, header, err)
 	}
 	return resp, body
+}
+
+// eventually waits for a condition that others bring about.
+func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	limit := time.NewTimer(within)
+	defer limit.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			t.Fatalf("not within %v: %s", within, what)
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"filmcan/internal/blob/fs"
 	"filmcan/internal/film"
+	"filmcan/internal/front/door"
 	"filmcan/internal/front/master"
 	"filmcan/internal/keep/catalog"
 	"filmcan/internal/keep/vault"
@@ -94,7 +95,9 @@ func newHouse(t *testing.T, size int) *house {
 			_ = n.door.Run(ctx)
 		}()
 		t.Cleanup(func() { cancel(); <-done })
-		srv := httptest.NewServer(n.door.Handler())
+		srv := httptest.NewUnstartedServer(n.door.Handler())
+		srv.Config.ConnContext = door.ConnContext
+		srv.Start()
 		t.Cleanup(srv.Close)
 		n.url = srv.URL
 	}

@@ -54,7 +54,7 @@ type leases struct {
 }
 
 type counters struct {
-	started, bytes, revoked, over, stalled atomic.Int64
+	started, bytes, revoked, over, stalled, lapsed atomic.Int64
 }
 
 func newLeases(grants Grants, cfg Config, log *slog.Logger) *leases {
@@ -69,6 +69,8 @@ type transfer struct {
 	leases *leases
 	grant  film.GrantID
 	conn   deadliner
+	reset  func() bool
+	secure bool // TLS: after a deadline nothing goes any more
 
 	// The rest belongs to leases.mu.
 
@@ -77,14 +79,18 @@ type transfer struct {
 	end      time.Time // the end of it all, if not zero
 	moved    time.Time // when bytes were taken last
 	cause    error     // why it was cut; nil while it runs
+	// lapse resets a TLS connection at the end of the lease. The deadline ends its writes, but the farewell that
+	// net/http lets it say then may block for five seconds.
+	lapse *time.Timer
 }
 
 // deadliner is a connection whose writes, also one that is blocked, fail once the time is past.
 type deadliner interface{ SetWriteDeadline(t time.Time) error }
 
-// begin registers a transfer that has not been admitted yet. [transfer.leave] must follow.
-func (l *leases) begin(grant film.GrantID, conn deadliner) *transfer {
-	t := &transfer{leases: l, grant: grant, conn: conn, moved: time.Now()}
+// begin registers a transfer that has not been admitted yet; [transfer.leave] must follow. Reset ends its connection
+// from outside, if it can.
+func (l *leases) begin(grant film.GrantID, conn deadliner, secure bool, reset func() bool) *transfer {
+	t := &transfer{leases: l, grant: grant, conn: conn, secure: secure, reset: reset, moved: time.Now()}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running[t] = struct{}{}
@@ -115,6 +121,9 @@ func (t *transfer) admit(asked, end time.Time) error {
 		return fmt.Errorf("limit download: %w", err)
 	}
 	t.admitted = true
+	if t.secure {
+		t.lapse = time.AfterFunc(time.Until(t.until), t.lapsed)
+	}
 	t.leases.stats.started.Add(1)
 	return nil
 }
@@ -142,6 +151,18 @@ func (t *transfer) renew(asked time.Time) {
 	if t.until = until; t.admitted {
 		// An error means that the connection is gone: its own write will say so.
 		_ = t.conn.SetWriteDeadline(until)
+		if t.lapse != nil {
+			t.lapse.Reset(time.Until(until))
+		}
+	}
+}
+
+// lapsed is called when the lease of a TLS connection may have run out.
+func (t *transfer) lapsed() {
+	t.leases.mu.Lock()
+	defer t.leases.mu.Unlock()
+	if _, runs := t.leases.running[t]; runs && !time.Now().Before(t.until) {
+		t.cut(errLapsed, &t.leases.stats.lapsed)
 	}
 }
 
@@ -154,7 +175,8 @@ func (t *transfer) confirm(ctx context.Context) error {
 	defer cancel()
 	state, err := t.leases.grants.Grant(ctx, t.grant)
 	if err != nil && !film.IsCode(err, film.CodeNotFound) {
-		return err
+		t.leases.stats.lapsed.Add(1)
+		return fmt.Errorf("%w: %w", errLapsed, err)
 	}
 	t.leases.mu.Lock()
 	defer t.leases.mu.Unlock()
@@ -174,6 +196,7 @@ func (t *transfer) cut(cause error, count *atomic.Int64) {
 	count.Add(1)
 	if t.admitted {
 		_ = t.conn.SetWriteDeadline(time.Unix(1, 0)) // long past
+		t.reset()
 	}
 }
 
@@ -194,6 +217,9 @@ func (t *transfer) leave() error {
 	t.leases.mu.Lock()
 	defer t.leases.mu.Unlock()
 	delete(t.leases.running, t)
+	if t.lapse != nil {
+		t.lapse.Stop()
+	}
 	return t.cause
 }
 

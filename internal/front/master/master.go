@@ -109,8 +109,9 @@ type Stats struct {
 	Running int   // downloads now
 	Started int64 // downloads that were let through
 	Bytes   int64 // of masters, handed out
-	// Downloads that were cut: by a revocation, by the end of the hour of grace, for a reader that took nothing.
-	Revoked, Over, Stalled int64
+	// Downloads that were cut: by a revocation, by the end of the hour of grace, for a reader that took nothing, and
+	// because the catalog did not confirm the grant in time.
+	Revoked, Over, Stalled, Lapsed int64
 }
 
 // Stats returns the counters.
@@ -118,7 +119,7 @@ func (d *Door) Stats() Stats {
 	s := &d.leases.stats
 	return Stats{
 		Running: d.leases.count(), Started: s.started.Load(), Bytes: s.bytes.Load(),
-		Revoked: s.revoked.Load(), Over: s.over.Load(), Stalled: s.stalled.Load(),
+		Revoked: s.revoked.Load(), Over: s.over.Load(), Stalled: s.stalled.Load(), Lapsed: s.lapsed.Load(),
 	}
 }
 
@@ -167,30 +168,31 @@ func (d *Door) head(w http.ResponseWriter, r *http.Request, grant film.GrantID, 
 
 func (d *Door) get(w http.ResponseWriter, r *http.Request, grant film.GrantID, file string) {
 	conn := http.NewResponseController(w)
-	t := d.leases.begin(grant, conn)
+	ctx := r.Context()
+	t := d.leases.begin(grant, conn, r.TLS != nil, func() bool { return door.Reset(ctx) })
+	defer func() { _ = t.leave() }() // also in a panic
 	f, state, err := d.begin(r, t, file)
 	if err != nil {
-		_ = t.leave()
-		door.Refuse(r.Context(), w, err)
+		door.Refuse(ctx, w, err)
 		return
 	}
 	defer func() { _ = f.Close() }()
-	err = door.Serve(w, r, content(state.Master, t.copyFrom(r.Context(), f)))
+	err = door.Serve(w, r, content(state.Master, t.copyFrom(ctx, f)))
 	if err == nil {
 		// What lies in the server's buffers belongs to the master, too: out with it while the lease guards it.
 		err = conn.Flush()
 	}
 	cause := t.leave()
 	if cause != nil {
-		door.Annotate(r.Context(), slog.String("cut", cause.Error()))
+		door.Annotate(ctx, slog.String("cut", cause.Error()))
 	} else if err != nil {
-		door.Annotate(r.Context(), slog.String("ended", err.Error()))
+		door.Annotate(ctx, slog.String("ended", err.Error()))
 	}
 	if errors.Is(err, vault.ErrDamaged) {
-		door.Fail(r.Context(), d.damage(r.Context(), state, err))
+		door.Fail(ctx, d.damage(ctx, state, err))
 	}
 	if cause != nil || err != nil {
-		sever(conn)
+		sever(ctx, conn)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"filmcan/internal/front/door"
 	"filmcan/internal/front/master"
 )
 
@@ -70,22 +71,6 @@ func (l recordListener) Accept() (net.Conn, error) {
 	r := &record{Conn: c}
 	l.conns <- r
 	return r, nil
-}
-
-// eventually waits for a condition that others bring about.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	limit := time.NewTimer(within)
-	defer limit.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit.C:
-			t.Fatalf("not within %v: %s", within, what)
-		}
-	}
 }
 
 // request sends a request over a connection of its own and reads the head of the answer, no more.
@@ -238,7 +223,9 @@ func TestSlowReaderOverTLS(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, 64<<20, master.Config{})
 			t.Cleanup(b.watch(t))
-			srv := httptest.NewTLSServer(b.handler)
+			srv := httptest.NewUnstartedServer(b.handler)
+			srv.Config.ConnContext = door.ConnContext
+			srv.StartTLS()
 			t.Cleanup(srv.Close)
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url(srv.URL), nil)
 			if err != nil {
@@ -257,7 +244,7 @@ func TestSlowReaderOverTLS(t *testing.T) {
 			b.catalog.setDown(down)
 			revoked := time.Now()
 			eventually(t, 3*time.Second, "the download ends", func() bool { return b.door.Stats().Running == 0 })
-			if ended := time.Since(revoked); ended > time.Second {
+			if ended := time.Since(revoked); ended > 1100*time.Millisecond { // the promise, and a test's own slowness
 				t.Errorf("the download ended %v after the revocation", ended)
 			}
 			if n, err := io.Copy(io.Discard, resp.Body); err == nil || n >= 64<<20 {

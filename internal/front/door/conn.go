@@ -1,0 +1,37 @@
+package door
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+)
+
+type connKey struct{}
+
+// ConnContext is for [net/http.Server.ConnContext]: it lets a door end the connection of a request from outside of
+// the request's own goroutine, see [Reset].
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// Reset ends the connection of a request at once and drops what the kernel has not sent yet. A write that is blocked
+// on it fails. There is no farewell under TLS: it could block for seconds. It reports false where the server does not
+// know its connections; any goroutine may call it.
+func Reset(ctx context.Context) bool {
+	c, ok := ctx.Value(connKey{}).(net.Conn)
+	if ok {
+		Sever(c)
+	}
+	return ok
+}
+
+// Sever closes a connection as [Reset] does.
+func Sever(c net.Conn) {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Close()
+}
