@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"filmcan/internal/film"
+	"filmcan/internal/sqldb"
 	"filmcan/internal/token"
 )
 
@@ -79,12 +81,24 @@ func (a *App) WriteEnv(ctx context.Context, webhook string) (string, error) {
 	for _, line := range lines {
 		text.WriteString("export " + line + "\n")
 	}
+	if same, err := os.ReadFile(path); err == nil && string(same) == text.String() {
+		return path, nil // a restart on a full disk needs no room for what is there
+	}
 	// A new name and a rename: whoever waits for the file sees it whole.
 	temp := path + ".new"
 	if err := os.WriteFile(temp, []byte(text.String()), 0o600); err != nil {
-		return "", fmt.Errorf("write %s: %w", envFile, err)
+		_ = os.Remove(temp) // the error of the write is the one to tell
+		return "", fmt.Errorf("write %s: %w", envFile, explainFull(err))
 	}
 	return path, os.Rename(temp, path)
+}
+
+// explainFull says in the operator's words that a disk is full.
+func explainFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || sqldb.IsFull(err) {
+		return fmt.Errorf("there is no room on the disk of the data folder: %w", err)
+	}
+	return err
 }
 
 // readEnv reads a file that WriteEnv wrote; there need not be one.

@@ -44,6 +44,7 @@ func (a *App) server() *http.Server {
 		Handler:           a.handler(),
 		ReadHeaderTimeout: 15 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		ConnContext:       door.ConnContext,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}

@@ -15,7 +15,7 @@ func (a *App) jobs() {
 		func(ctx context.Context, args film.IngestAsset, at queue.Attempt) error {
 			return a.intake.Ingest(ctx, args, at.Number, at.Max)
 		})
-	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 30, Timeout: time.Minute},
+	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 200, Timeout: time.Minute, Backoff: queue.Exponential(time.Second, 10*time.Minute)},
 		func(ctx context.Context, args film.DeliverEvent, _ queue.Attempt) error {
 			return a.webhooks.Deliver(ctx, args)
 		})

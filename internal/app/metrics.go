@@ -35,6 +35,8 @@ func (a *App) metrics() prometheus.Gatherer {
 	counter("master_downloads_total", "Master downloads that were let through.", func() int64 { return a.masters.Stats().Started })
 	counter("master_sent_bytes_total", "Bytes of masters sent.", func() int64 { return a.masters.Stats().Bytes })
 	counter("master_downloads_revoked_total", "Master downloads cut by a revocation.", func() int64 { return a.masters.Stats().Revoked })
+	counter("master_downloads_over_total", "Master downloads cut at the end of the hour of grace.", func() int64 { return a.masters.Stats().Over })
+	counter("master_downloads_lapsed_total", "Master downloads cut because nobody could say that they may go on.", func() int64 { return a.masters.Stats().Lapsed })
 	counter("master_downloads_stalled_total", "Master downloads cut because the reader took nothing.", func() int64 { return a.masters.Stats().Stalled })
 	gauge("master_downloads_running", "Master downloads running now.", func() int { return a.masters.Stats().Running })
 	r.MustRegister(jobDepth{a})

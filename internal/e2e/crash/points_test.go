@@ -94,6 +94,13 @@ func (c *conductor) points() []string {
 	return slices.Sorted(maps.Keys(c.seen))
 }
 
+// counts is how often each point has been announced so far.
+func (c *conductor) counts() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.seen)
+}
+
 func (c *conductor) hitsOf(point string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -135,6 +135,24 @@ func (s *story) ready(ctx context.Context) error {
 	}
 }
 
+// expired waits until master access is over.
+func (s *story) expired(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		a, err := s.get(ctx)
+		if err != nil {
+			return err
+		}
+		if a.MasterAccess == "none" && a.Master == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return errors.New("master access does not end")
+		}
+	}
+}
+
 // setAccess changes master access until it was acknowledged, or is seen to have happened.
 func (s *story) setAccess(ctx context.Context, want string) error {
 	for {

@@ -83,7 +83,7 @@ func TryStart(tb testing.TB, o Options) (*Process, error) {
 	tb.Cleanup(func() {
 		p.Kill()
 		if tb.Failed() {
-			tb.Logf("log of %s:\n%s", command, p.Log())
+			tb.Logf("the end of the log of %s, process %d:\n%s", command, p.PID(), tail(p.Log(), 60))
 		}
 	})
 	select {
@@ -168,6 +168,12 @@ func (p *Process) Env(tb testing.TB) map[string]string {
 		}
 	}
 	return env
+}
+
+// tail returns the last n lines.
+func tail(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "")
 }
 
 // Run runs another command of the program to its end and returns what it printed and its exit code.
