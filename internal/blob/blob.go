@@ -2,7 +2,7 @@
 // (blob/fs); a bucket will be another. keep/vault stands on it for the truth, derive for what can be made again.
 //
 // [Store] is the little that every store can do. What only some can do is a power of its own ([Appender], [Filer],
-// [Pruner]), asked for by type assertion. The suite in blob/blobtest holds every store to the contract written here.
+// [Pruner], [Roomer]), asked for by type assertion. The suite in blob/blobtest holds every store to the contract written here.
 //
 // Nothing in this package knows what the bytes mean.
 package blob
@@ -100,6 +100,12 @@ type Pruner interface {
 	// Prune removes the folder that a key prefix ending in "/" names, if it is empty. A folder that is not empty or
 	// not there is no error. The prefix must not be used again by a process that may have had it in hand.
 	Prune(ctx context.Context, prefix string) error
+}
+
+// Roomer is the power of a store that knows how much more it can take.
+type Roomer interface {
+	// Room tells how many bytes are free, and how many there are in all. Others may take of the same room.
+	Room() (free, total int64, err error)
 }
 
 // maxKey bounds a key and maxSegment each of its parts: every file system takes these.

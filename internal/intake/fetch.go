@@ -56,6 +56,7 @@ type download struct {
 	// vet sees the file's beginning once, as soon as it is there; its error ends the download.
 	vet   func(head []byte) error
 	meter *meter
+	room  *claim
 
 	known  known
 	vetted bool
@@ -69,14 +70,14 @@ var (
 
 // fetch brings the file into the sink, or goes on where an earlier fetch left it. Errors that are the input's doing are
 // *failure; others come from the sink or are the cause of the context's end.
-func fetch(ctx context.Context, cfg Fetch, client *outbound.Client, raw string, to sink, m *meter, vet func([]byte) error) error {
+func fetch(ctx context.Context, cfg Fetch, client *outbound.Client, raw string, to sink, m *meter, room *claim, vet func([]byte) error) error {
 	u, err := outbound.Parse(raw)
 	if err != nil {
 		return sayOutbound(err)
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, cfg.MaxTime, errTooLong)
 	defer cancel()
-	d := &download{cfg: cfg, client: client, url: u, to: to, meter: m, vet: vet, known: restoreKnown(to.Notes())}
+	d := &download{cfg: cfg, client: client, url: u, to: to, meter: m, room: room, vet: vet, known: restoreKnown(to.Notes())}
 	err = d.run(limited)
 	if ctx.Err() == nil && errors.Is(context.Cause(limited), errTooLong) && err != nil {
 		return fail(whyTooLong, err, "The download of the input was not done after %s.", cfg.MaxTime)
@@ -123,6 +124,11 @@ func (d *download) try(ctx context.Context) error {
 		}
 		have = 0
 	}
+	if d.known.Total > 0 {
+		if err := d.room.want(d.known.Total - have); err != nil {
+			return err // nobody needs to be asked for bytes that cannot be kept
+		}
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://-/", http.NoBody)
@@ -168,6 +174,7 @@ func (d *download) take(ctx context.Context, cancel context.CancelCauseFunc, bod
 	stop := d.pace(&moved, cancel)
 	defer stop()
 	buf := make([]byte, 256<<10)
+	asked := false
 	for {
 		n, err := body.Read(buf)
 		if n > 0 {
@@ -183,8 +190,18 @@ func (d *download) take(ctx context.Context, cancel context.CancelCauseFunc, bod
 				point.Hit("intake.fetching")
 			}
 			d.meter.done.Store(d.to.Size())
+			if err := d.room.took(int64(n)); err != nil {
+				return err
+			}
 			if err := d.look(false); err != nil {
 				return err
+			}
+			if d.vetted && !asked {
+				// Now that it may be a film. What the server says of its length is worth a wait then.
+				asked = true
+				if err := d.room.want(d.known.Total - d.to.Size()); err != nil {
+					return err
+				}
 			}
 		}
 		if err == io.EOF {

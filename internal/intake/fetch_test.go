@@ -79,7 +79,7 @@ func get(t *testing.T, cfg Fetch, url string, to sink) error {
 	if cfg.MaxSize == 0 {
 		cfg.MaxSize = 1 << 30
 	}
-	return fetch(t.Context(), cfg, client, url, to, &meter{}, func([]byte) error { return nil })
+	return fetch(t.Context(), cfg, client, url, to, &meter{}, nil, func([]byte) error { return nil })
 }
 
 func wantWhy(t *testing.T, err error, want why, words string) {

@@ -28,7 +28,9 @@ type Config struct {
 	WatchEvery time.Duration
 	// ScrubEvery is after how long a film's bytes are read and verified again.
 	ScrubEvery time.Duration
-	Limits     mp4.Limits
+	// Patience is how long an input may wait for room, counted from the asset's creation.
+	Patience time.Duration
+	Limits   mp4.Limits
 }
 
 // Default is what production uses.
@@ -40,6 +42,7 @@ func Default() Config {
 		},
 		WatchEvery: time.Second,
 		ScrubEvery: 30 * 24 * time.Hour,
+		Patience:   24 * time.Hour,
 	}
 }
 
@@ -52,6 +55,7 @@ type Intake struct {
 	ffmpeg  *ffmpeg.Runner
 	log     *slog.Logger
 	folders *folders
+	rooms   *rooms
 }
 
 // New returns an intake and removes what crashed ones left in the work folder.
@@ -66,11 +70,12 @@ func New(cfg Config, c *catalog.Catalog, v *vault.Vault, client *outbound.Client
 	}
 	cfg.WatchEvery = cmp.Or(cfg.WatchEvery, def.WatchEvery)
 	cfg.ScrubEvery = cmp.Or(cfg.ScrubEvery, def.ScrubEvery)
+	cfg.Patience = cmp.Or(cfg.Patience, def.Patience)
 	folders, err := openFolders(cfg.WorkDir)
 	if err != nil {
 		return nil, err
 	}
-	return &Intake{cfg: cfg, catalog: c, vault: v, client: client, ffmpeg: runner, log: log, folders: folders}, nil
+	return &Intake{cfg: cfg, catalog: c, vault: v, client: client, ffmpeg: runner, log: log, folders: folders, rooms: newRooms(v.Room)}, nil
 }
 
 // errGone ends an ingest whose asset was deleted, or whose end another worker has told already.
@@ -113,6 +118,8 @@ func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, las
 		return in.refuse(ctx, a, f)
 	case errors.Is(err, vault.ErrBusy):
 		return &film.Later{After: busyPause}
+	case lacksRoom(err):
+		return in.wait(ctx, a, err)
 	case attempt >= last:
 		return errors.Join(fmt.Errorf("ingest asset %s: %w", a.ID, err), in.refuse(ctx, a, gaveUp(err)))
 	}

@@ -50,6 +50,12 @@ func (in *Intake) examineOther(ctx context.Context, a film.Asset, src *source, k
 func (in *Intake) remux(ctx context.Context, a film.Asset, src *source, kind sniff.Kind, format string, streams []ffmpeg.Stream, out string) (*view, error) {
 	// An MP4 is hardly ever larger than what it was copied from; its index may make it so.
 	limit := src.size + src.size/4 + 64<<20
+	// It is made beside the vault and then taken in: for a moment there are two of it.
+	room := in.rooms.claim()
+	defer room.drop()
+	if err := room.want(2 * src.size); err != nil {
+		return nil, err
+	}
 	if err := in.ffmpeg.Remux(ctx, src.input(kind), out, streams, limit); err != nil {
 		return nil, sayFFmpeg(kind, err)
 	}

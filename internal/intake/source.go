@@ -34,7 +34,9 @@ func (in *Intake) source(ctx context.Context, a film.Asset, m *meter) (*source, 
 		return nil, err
 	}
 	point.Hit("intake.fetching")
-	if err := fetch(ctx, in.cfg.Fetch, in.client, a.Inputs[0].URL, w, m, isFilm); err != nil {
+	room := in.rooms.claim()
+	defer room.drop()
+	if err := fetch(ctx, in.cfg.Fetch, in.client, a.Inputs[0].URL, w, m, room, isFilm); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	s := &source{ReaderAt: w, size: w.Size(), writer: w, close: w.Close}

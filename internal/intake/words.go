@@ -43,6 +43,7 @@ const (
 	whyNotFilm   why = "not_film"
 	whyUnread    why = "unreadable"
 	whyStandards why = "non_standard"
+	whyNoRoom    why = "no_room"
 	whyGaveUp    why = "gave_up"
 )
 
@@ -82,7 +83,7 @@ func (f *failure) transient() *failure {
 // stored is the failure as the asset keeps it.
 func (f *failure) stored() film.Failure {
 	kind := "invalid_input"
-	if f.why == whyGaveUp {
+	if f.why == whyGaveUp || f.why == whyNoRoom {
 		kind = "processing_error"
 	}
 	return film.Failure{Type: kind, Messages: []string{f.message}, Reasons: f.reasons}
@@ -193,11 +194,15 @@ func sayParse(err error) error {
 	return fail(whyUnread, err, "%s", e.Message)
 }
 
-// sayFFmpeg puts a process that did not understand a film into words. One that could not be started is our affair.
+// sayFFmpeg puts a process that did not understand a film into words. One that could not be started, or had
+// no room for what it made, is our affair.
 func sayFFmpeg(k sniff.Kind, err error) error {
 	e, ok := errors.AsType[*ffmpeg.Error](err)
 	if !ok || e.Unstarted {
 		return err
+	}
+	if e.NoRoom {
+		return noRoom(err)
 	}
 	if e.Limit != "" {
 		return fail(whyUnread, err, "The input could not be read within the limits set for it: it begins like %s, but may be damaged.", k.Name())

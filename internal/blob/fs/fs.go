@@ -45,6 +45,7 @@ var (
 	_ blob.Store    = (*Store)(nil)
 	_ blob.Appender = (*Store)(nil)
 	_ blob.Pruner   = (*Store)(nil)
+	_ blob.Roomer   = (*Store)(nil)
 )
 
 // Open opens the store in the folder root, which it creates when it is missing, and removes what crashed writers left.

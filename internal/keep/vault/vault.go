@@ -127,6 +127,17 @@ func New(store blob.Store, cfg Config) (*Vault, error) {
 	return &Vault{store: store, cfg: cfg}, nil
 }
 
+// Room tells how many bytes the vault can take, and how many its store has in all; others may take of the same room.
+// known is false where the store does not tell.
+func (v *Vault) Room() (free, total int64, known bool) {
+	store, ok := v.store.(blob.Roomer)
+	if !ok {
+		return 0, 0, false
+	}
+	free, total, err := store.Room()
+	return free, total, err == nil
+}
+
 // Stats counts what the vault did since it was made.
 type Stats struct {
 	BytesRead     int64 // of films, by readers and by Verify; manifests are not counted

@@ -20,6 +20,8 @@ type Error struct {
 	Program string // "ffmpeg" or "ffprobe"
 	// Unstarted: the program is missing or could not be started, which says nothing of the film.
 	Unstarted bool
+	// NoRoom: the disk was full, which says nothing of the film either.
+	NoRoom bool
 	// Limit is set where a limit ended it.
 	Limit Limit
 	// Lines are the last ones that it printed.

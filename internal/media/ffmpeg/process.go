@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,6 +27,9 @@ type job struct {
 	stdout  io.Writer // nil: nowhere
 	started *atomic.Int64
 }
+
+// noRoom is what ffmpeg prints of ENOSPC in the locale that it is given.
+const noRoom = "No space left on device"
 
 var (
 	errTooMuch = errors.New("it printed more than anyone wants to read")
@@ -88,6 +93,7 @@ func (r *Runner) run(ctx context.Context, j job) error {
 		return context.Cause(ctx)
 	}
 	e := &Error{Program: j.name, Unstarted: !started, Lines: stderr.lines(), Cause: err}
+	e.NoRoom = slices.ContainsFunc(e.Lines, func(line string) bool { return strings.Contains(line, noRoom) })
 	switch {
 	case errors.Is(cause, errWall):
 		e.Limit = LimitWall
