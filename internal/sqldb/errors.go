@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"errors"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -14,6 +15,7 @@ const (
 	pgForeignKeyViolation  = "23503"
 	pgSerializationFailure = "40001"
 	pgDeadlock             = "40P01"
+	pgDiskFull             = "53100"
 )
 
 // IsUnique reports whether a statement failed because a row with that key exists already.
@@ -30,6 +32,16 @@ func IsForeignKey(err error) bool {
 		return code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 	}
 	return pgCode(err) == pgForeignKeyViolation
+}
+
+// IsFull reports whether a statement failed because the database's disk has no room. Nothing of its transaction was kept,
+// and it may succeed when there is room again.
+func IsFull(err error) bool {
+	if code, ok := sqliteCode(err); ok {
+		// The second: the memory that readers and writer share is a file, too.
+		return code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE
+	}
+	return pgCode(err) == pgDiskFull || errors.Is(err, syscall.ENOSPC)
 }
 
 // isConflict reports whether the transaction failed for the sake of another one and may succeed when run again.

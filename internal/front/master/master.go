@@ -229,6 +229,12 @@ func (d *Door) opened(ctx context.Context, grant film.GrantID) error {
 	if film.IsCode(err, film.CodeNotFound) {
 		return refused()
 	}
+	if film.FaultOf(err) == film.FaultTransient {
+		// The catalog has no room. The download does not depend on the note, only its right to be taken up again in the
+		// hour of grace does.
+		door.Annotate(ctx, slog.String("unnoted", err.Error()))
+		return nil
+	}
 	if err != nil {
 		return unavailable(fmt.Errorf("note first download: %w", err))
 	}

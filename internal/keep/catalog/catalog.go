@@ -60,7 +60,7 @@ type Config struct {
 // Catalog has the use cases. All methods may be called from any goroutine and any number of processes.
 type Catalog struct {
 	cfg   Config
-	db    *sqldb.DB
+	db    database
 	queue Enqueuer
 	reads statements
 }
@@ -79,7 +79,23 @@ func New(db *sqldb.DB, queue Enqueuer, cfg Config) *Catalog {
 	if cfg.Retention == 0 {
 		cfg.Retention = DefaultRetention
 	}
-	return &Catalog{cfg: cfg, db: db, queue: queue, reads: statements{db: db.Read()}}
+	return &Catalog{cfg: cfg, db: database{db}, queue: queue, reads: statements{db: db.Read()}}
+}
+
+// database is the database with its errors in our words.
+type database struct{ *sqldb.DB }
+
+// InTx is [sqldb.DB.InTx]. A full disk is an error with the code [film.CodeUnavailable]: it will pass, and nothing of the
+// transaction was kept.
+func (db database) InTx(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	err := db.DB.InTx(ctx, fn)
+	if sqldb.IsFull(err) {
+		return &film.Error{
+			Code: film.CodeUnavailable, Fault: film.FaultTransient,
+			Message: "There is no room to store this at the moment.", Cause: err,
+		}
+	}
+	return err
 }
 
 // Close frees the prepared statements. The database stays open.
