@@ -13,9 +13,13 @@ import (
 // stopPatience is how long handlers may take to return after their contexts have ended.
 const stopPatience = 10 * time.Second
 
+// beginPause is between two tries to begin.
+const beginPause = 2 * time.Second
+
 // Run works jobs until ctx ends. Then it takes no more, lets those that run finish for the grace period, ends the
 // contexts of the others, whose runs do not count, and returns when all have returned, or with an error when some
-// will not. First of all it takes back the jobs that an earlier life of this node left behind.
+// will not. First of all it takes back the jobs that an earlier life of this node left behind; while the
+// database does not let it, because its disk is full, it tries again, and [Queue.Ping] fails.
 func (q *Queue) Run(ctx context.Context) error {
 	if len(q.kinds) == 0 {
 		return errors.New("run queue: no handlers")
@@ -32,7 +36,7 @@ func (q *Queue) Run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("run queue: %w", err), n.leave(ctx))
 	}
 	n.client = client
-	if err := n.inherit(ctx); err != nil {
+	if err := n.begin(ctx); err != nil {
 		if ctx.Err() != nil {
 			return n.leave(ctx) // stopped before it began
 		}
@@ -59,6 +63,25 @@ func (q *Queue) Run(ctx context.Context) error {
 		return fmt.Errorf("run queue: %w", err)
 	}
 	return nil
+}
+
+// begin takes over what was left behind, however long the database may refuse it. A node whose own connection is gone
+// does not begin: the error is for whoever started it.
+func (n *node) begin(ctx context.Context) error {
+	t := time.NewTicker(beginPause)
+	defer t.Stop()
+	for {
+		err := n.inherit(ctx)
+		if err == nil || ctx.Err() != nil || n.conn != nil && n.conn.IsClosed() {
+			return err
+		}
+		n.q.cfg.Log.WarnContext(ctx, "no work can begin yet", "node", n.id, "error", err)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+		}
+	}
 }
 
 // serve lets the client work until ctx ends and everything has come to rest.
