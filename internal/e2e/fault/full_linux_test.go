@@ -20,7 +20,7 @@ const short = 30 * time.Second
 // somebody cleared up or another film was deleted. Smaller ones pass it by.
 func TestNoRoomForFilm(t *testing.T) {
 	t.Parallel()
-	d := newDisk(t, 96*mib, 0)
+	d := newDisk(t, 128*mib, 0)
 	big := films.Get(t, films.Spec{Duration: 2 * time.Second, PadTo: 40 * mib})
 	small := films.Get(t, films.Spec{Duration: 4 * time.Second})
 	sum, _ := rig.Sum(t, big)
@@ -91,6 +91,8 @@ func newStage(t *testing.T, inodes int) *stage {
 	s.options = rig.Options{Binary: rig.Binary(t), Data: s.disk.data(), Args: []string{"--webhook", s.world.WebhookURL()}}
 	s.process = rig.Start(t, s.options)
 	s.client = s.process.Client(t)
+	// Later starts listen where this one did, as servers do: then nothing of theirs has to be written anew.
+	s.options.Args = append(s.options.Args, "--listen", strings.TrimPrefix(s.process.Base(), "http://"))
 	open := map[string]any{"master_access": "temporary"}
 	s.played = s.client.Ready(t, s.client.Create(t, s.world.FilmURL(s.film), open).ID)
 	s.unseen = s.client.Ready(t, s.client.Create(t, s.world.FilmURL(s.film), open).ID)
@@ -208,9 +210,17 @@ func (s *stage) check(t *testing.T, ack acknowledged) {
 func TestDiskFillsUp(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, 0)
+	s.disk.leave(mib)
+	ack := s.writes(t)
+	if len(ack.notes) == 0 || len(ack.assets) == 0 {
+		t.Errorf("with room for a megabyte, only %d changes and %d films were acknowledged", len(ack.notes), len(ack.assets))
+	}
 	s.disk.leave(0)
 	s.reads(t)
-	ack := s.writes(t)
+	if late := s.writes(t); len(late.notes)+len(late.assets) > 0 {
+		t.Logf("on a disk that is full to the last byte %d writes found room in files of the database", len(late.notes)+len(late.assets))
+		ack.notes, ack.assets, ack.refused = append(ack.notes, late.notes...), append(ack.assets, late.assets...), ack.refused+late.refused
+	}
 	s.reads(t)
 	s.disk.relieve()
 	s.well(t)
@@ -230,31 +240,52 @@ func (s *stage) well(t *testing.T) {
 	s.unseen = s.client.SetMaster(t, s.unseen.ID, "temporary")
 }
 
-// TestKilledOnFullDisk: a server that is killed while the disk is full comes back, full or not, with all that it
-// acknowledged.
-func TestKilledOnFullDisk(t *testing.T) {
+// TestStartsOnFullDisk: a server that is killed, or stopped, while the disk is full comes back, full or not, with all
+// that it acknowledged.
+func TestStartsOnFullDisk(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, 0)
-	s.disk.leave(0)
-	ack := s.writes(t)
-	s.process.Kill()
+	for _, c := range []struct {
+		name string
+		end  func(*rig.Process) error
+	}{
+		{"killed", func(p *rig.Process) error { p.Kill(); return nil }},
+		{"stopped", (*rig.Process).Stop},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 0)
+			s.disk.leave(mib)
+			ack := s.writes(t)
+			s.disk.leave(0)
+			if err := c.end(s.process); err != nil {
+				t.Errorf("the end on a full disk: %v", err)
+			}
+			s.disk.leave(0)
+			s.start(t)
+			s.disk.relieve()
+			s.well(t)
+			s.check(t, ack)
+		})
+	}
+}
+
+// start starts the server on a full disk: it comes up and serves what needs no room, or says why it does not.
+func (s *stage) start(t *testing.T) {
+	t.Helper()
 	p, err := rig.TryStart(t, s.options)
 	switch {
 	case err == nil:
 		t.Log("it starts on a full disk")
-		s.process, s.client = p, p.Client(t)
+		s.process = p
 		s.reads(t)
-		s.disk.relieve()
-	case strings.Contains(err.Error(), "no room"):
-		t.Logf("it says why it does not start: %v", err)
-		s.disk.relieve()
-		s.process = rig.Start(t, s.options)
-		s.client = s.process.Client(t)
+		return
+	case !strings.Contains(err.Error(), "no room"):
+		t.Errorf("the start on a full disk does not say what is wrong: %v", err)
 	default:
-		t.Fatalf("the start on a full disk: %v", err)
+		t.Logf("it says why it does not start on a full disk: %v", err)
 	}
-	s.well(t)
-	s.check(t, ack)
+	s.disk.relieve()
+	s.process = rig.Start(t, s.options)
 }
 
 // TestNoInodes: a disk with room for bytes, but not for another file, is a full one.
