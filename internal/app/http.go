@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"log"
 	"log/slog"
 	"net/http"
 	"os"
@@ -37,19 +38,41 @@ func (a *App) handler() http.Handler {
 	})
 }
 
-// server is an HTTP server with the bounds that every door shares. Bodies and answers are bounded by the doors, by
-// progress and not by time: films are long.
+const (
+	// bodyTime is how long a client may take to send a request's body, read or not: the server waits for the rest of
+	// one that no door wanted before it takes the next request of the connection.
+	bodyTime = 30 * time.Second
+	// answerTime is how long a client may take to take an answer. Doors whose answers are long (segments, masters, event
+	// streams) have bounds of their own.
+	answerTime = time.Minute
+)
+
+// server is an HTTP server with the bounds that every door shares.
 func (a *App) server() *http.Server {
-	s := &http.Server{
-		Handler:           a.handler(),
-		ReadHeaderTimeout: 15 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		ConnContext:       door.ConnContext,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
+	s := newServer(a.handler(), slog.NewLogLogger(a.log.Handler(), slog.LevelDebug))
 	s.RegisterOnShutdown(a.api.EndStreams)
 	return s
+}
+
+func newServer(doors http.Handler, errors *log.Logger) *http.Server {
+	return &http.Server{
+		Handler:           bounded(doors),
+		ReadHeaderTimeout: 15 * time.Second,
+		WriteTimeout:      answerTime,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          errors,
+	}
+}
+
+// bounded gives bodies their time. It is no ReadTimeout: that one would end the contexts of long answers, too.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // every server of ours knows deadlines
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // checks are the conditions under which this node can do its work.
