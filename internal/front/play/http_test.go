@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/film"
@@ -102,8 +106,8 @@ func TestContent(t *testing.T) {
 	w := newWorld(t, options{})
 	_, pb := w.add(t, short(t), film.AssetSettings{})
 	for _, c := range []struct{ path, contentType, cache string }{
-		{"/" + string(pb) + ".m3u8", "application/vnd.apple.mpegurl", "public, max-age=5"},
-		{"/" + string(pb), "application/vnd.apple.mpegurl", "public, max-age=5"},
+		{"/" + string(pb) + ".m3u8", "application/vnd.apple.mpegurl", "private, max-age=5"}, // by another name than the public one
+		{"/" + string(pb), "application/vnd.apple.mpegurl", "private, max-age=5"},
 		{"/" + string(pb) + "/metadata.json", "application/json", "public, max-age=5"},
 		{rendition(pb, "video", "rendition.m3u8"), "application/vnd.apple.mpegurl", "public, max-age=5"},
 		{rendition(pb, "video", "init.mp4"), "video/mp4", "public, max-age=31536000, immutable"},
@@ -227,11 +231,14 @@ func TestAddresses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{public: "https://video.example.com"})
 	_, pb := w.add(t, short(t), film.AssetSettings{Meta: film.Meta{Title: "A \"film\""}})
-	for _, c := range []struct{ host, proto, want string }{
-		{"", "", w.url},
-		{"video.example.com", "", "https://video.example.com"},
-		{"stream.video.example.com", "https", "https://stream.video.example.com"},
-		{"stream.video.example.com:8080", "", "http://stream.video.example.com:8080"},
+	for _, c := range []struct{ host, proto, want, cache string }{
+		{"", "", w.url, "private, max-age=5"},
+		{"video.example.com", "", "https://video.example.com", "public, max-age=5"},
+		{"stream.video.example.com", "https", "https://stream.video.example.com", "private, max-age=5"},
+		{"stream.video.example.com:8080", "", "http://stream.video.example.com:8080", "private, max-age=5"},
+		{"[::1]:8080", "", "http://[::1]:8080", "private, max-age=5"},
+		{"evil.example;URI=x", "", "https://video.example.com", "public, max-age=5"},
+		{"evil.example,'x'", "", "https://video.example.com", "public, max-age=5"},
 	} {
 		var header []string
 		if c.host != "" {
@@ -240,7 +247,11 @@ func TestAddresses(t *testing.T) {
 		if c.proto != "" {
 			header = append(header, "X-Forwarded-Proto", c.proto)
 		}
-		text := string(w.get(t, "/"+string(pb), header...).body)
+		a := w.get(t, "/"+string(pb), header...)
+		if got := a.header.Get("Cache-Control"); got != c.cache {
+			t.Errorf("host %q: Cache-Control %q, want %q: a shared cache must not keep what a viewer says of the host", c.host, got, c.cache)
+		}
+		text := string(a.body)
 		lines := strings.Split(text, "\n")
 		i := slices.IndexFunc(lines, func(s string) bool { return strings.HasPrefix(s, "#EXT-X-STREAM-INF:") })
 		if i < 0 || lines[i+1] != c.want+rendition(pb, "video", "rendition.m3u8") ||
@@ -249,6 +260,51 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("host %q, proto %q: want %s in\n%s", c.host, c.proto, c.want, text)
 		}
 	}
+}
+
+// TestQuotedHost: an absolute request target may have quotes in its host, which would end an attribute of the playlist.
+func TestQuotedHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{public: "https://video.example.com"})
+	_, pb := w.add(t, short(t), film.AssetSettings{})
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
+	must(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "GET http://evil\"x/%s.m3u8 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", pb)
+	must(t, err)
+	text, err := io.ReadAll(conn)
+	must(t, err)
+	if !strings.Contains(string(text), "https://video.example.com/") || strings.Contains(string(text), "evil") {
+		t.Errorf("got\n%s", text)
+	}
+}
+
+// TestPatience: every answer has an end by which it is taken, or its film is let go.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	_, pb := w.add(t, short(t), film.AssetSettings{})
+	for _, path := range []string{"/" + string(pb) + ".m3u8", rendition(pb, "video", "0.m4s"), rendition(pb, "audio", "init.mp4")} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+		must(t, err)
+		out := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		begin := time.Now()
+		w.handler.ServeHTTP(out, r)
+		if d := out.write.Sub(begin); out.Code != 200 || d < time.Minute || d > 10*time.Minute {
+			t.Errorf("%s: %d, with %s for its %d bytes", path, out.Code, d, out.Body.Len())
+		}
+	}
+}
+
+// deadlines notes the write deadline of an answer.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	write time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.write = t
+	return nil
 }
 
 func TestMetadata(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/film"
@@ -104,8 +105,18 @@ func validID(s string) bool {
 	return s != "" && len(s) <= 255 && strings.Trim(s, alphanumeric) == ""
 }
 
+// patience is how long a viewer may take to take that many bytes: slower than 16 kB/s nobody watches anything. It bounds
+// how long a viewer who takes nothing holds the film open.
+func patience(size int64) time.Duration {
+	const rate = 16 << 10
+	return time.Minute + time.Duration(size/rate)*time.Second
+}
+
 // serve answers with content. What goes wrong on the way is noted, unless it is the viewer's leaving.
 func serve(w http.ResponseWriter, r *http.Request, c door.Content) {
+	// A server may have a limit for all its answers; segments are longer than most. The writers of some tests know no
+	// deadlines.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience(c.Size)))
 	err := door.Serve(w, r, c)
 	if err == nil || r.Context().Err() != nil {
 		return

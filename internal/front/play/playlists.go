@@ -19,6 +19,8 @@ const (
 	// brief is for what can change: long enough to spare a busy film's viewers a round trip each, short enough that a
 	// deleted playback id soon ends in caches too.
 	brief = "public, max-age=5"
+	// alone is brief, for what only this viewer's own cache may keep.
+	alone = "private, max-age=5"
 	// forever is for what never changes under its URL, because the recipe stands in it.
 	forever = "public, max-age=31536000, immutable"
 
@@ -39,7 +41,8 @@ func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string)
 		door.Refuse(r.Context(), w, err)
 		return
 	}
-	root := d.reachedAt(r).String() + "/" + string(watched.id) + "/"
+	at, shared := d.reachedAt(r)
+	root := at.String() + "/" + string(watched.id) + "/"
 	var video, audio []hls.Rendition
 	for _, rendition := range watched.film.Renditions() {
 		one := describe(rendition, root+passthrough.Recipe+"/"+rendition.Name+"/"+playlistName)
@@ -55,7 +58,11 @@ func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string)
 	}
 	// The URLs in it depend on how the viewer came.
 	w.Header().Set("Vary", "X-Forwarded-Proto")
-	serve(w, r, text(playlist.Bytes(), hls.ContentType))
+	content := text(playlist.Bytes(), hls.ContentType)
+	if !shared {
+		content.CacheControl = alone
+	}
+	serve(w, r, content)
 }
 
 func describe(r *passthrough.Rendition, uri string) hls.Rendition {
