@@ -20,8 +20,9 @@ async function mux(...args) {
 }
 
 test('the walk, with `webhooks listen` beside it', async (t) => {
-  const listener = spawn(program, ['webhooks', 'listen', '--json'], options);
-  t.after(() => listener.kill('SIGTERM'));
+  // The program is a script that starts the CLI proper: both are ended, as a group.
+  const listener = spawn(program, ['webhooks', 'listen', '--json'], { ...options, timeout: undefined, detached: true });
+  t.after(() => process.kill(-listener.pid, 'SIGTERM'));
   const heard = [];
   let wake = () => {};
   let log = '';

@@ -42,8 +42,14 @@ func (s *story) live(ctx context.Context) error {
 		name string
 		do   func(context.Context) error
 	}{
-		{"create", s.create}, {"become ready", s.ready}, {"enable", s.enable}, {"download", s.download},
-		{"disable", s.disable}, {"enable again", s.enable}, {"download again", s.download}, {"delete", s.remove},
+		{"create", s.create},
+		{"become ready", s.ready},
+		{"enable", s.enable},
+		{"download", s.download},
+		{"disable", s.disable},
+		{"enable again", s.enable},
+		{"download again", s.download},
+		{"delete", s.remove},
 		{"hear of it", s.heard},
 	} {
 		if err := step.do(ctx); err != nil {

@@ -17,8 +17,6 @@ type disk struct {
 	kind string
 }
 
-const mib = 1 << 20
-
 // newDisk mounts a file system of so many bytes; it goes with the test. Inodes bounds the number of its files, 0 leaves
 // that to the file system. Where nothing can be mounted the test is skipped; in CI, a root that cannot is a failure.
 func newDisk(t *testing.T, size int64, inodes int) *disk {

@@ -11,6 +11,8 @@ import (
 	"filmcan/internal/e2e/rig"
 )
 
+const mib = 1 << 20
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	rig.CleanBinaries()
