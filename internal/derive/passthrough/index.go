@@ -27,9 +27,15 @@ func Index(ref vault.Ref) film.Artifact {
 	return film.Artifact{Film: ref.Film, Part: string(ref.Part), Kind: IndexKind, Recipe: indexRecipe}
 }
 
-// IndexMaker returns the maker of indexes. It reads a sealed film's tables, not its samples.
+// IndexMaker returns the maker of indexes. It reads a sealed film's tables, not its samples; one film at a time, as
+// tables may take hundreds of megabytes.
 func IndexMaker(films *vault.Vault, limits mp4.Limits) func(context.Context, film.Artifact) ([]byte, error) {
+	one := newGate()
 	return func(ctx context.Context, a film.Artifact) ([]byte, error) {
+		if err := one.enter(ctx); err != nil {
+			return nil, err
+		}
+		defer one.leave()
 		source, err := films.Open(ctx, vault.Ref{Film: a.Film, Part: vault.Part(a.Part)})
 		if err != nil {
 			return nil, err

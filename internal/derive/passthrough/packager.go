@@ -26,6 +26,9 @@ type Packager struct {
 	derived Derived
 	films   *recent[version, *cuttings]
 	windows buffers
+	// loading lets in one film at a time. Most take milliseconds; the longest take 400 of them, and as many megabytes,
+	// which nobody may multiply by opening many films at once.
+	loading gate
 }
 
 // version names the bytes that a film is cut from. A part that is sealed has one for ever.
@@ -39,7 +42,7 @@ func New(films *vault.Vault, derived Derived, cfg Config) *Packager {
 	if cfg.Memory <= 0 {
 		cfg.Memory = DefaultMemory
 	}
-	return &Packager{vault: films, derived: derived, films: newRecent[version, *cuttings](cfg.Memory)}
+	return &Packager{vault: films, derived: derived, films: newRecent[version, *cuttings](cfg.Memory), loading: newGate()}
 }
 
 // Film is a film that is open to be played. The one who got it closes it.
@@ -69,6 +72,10 @@ func (p *Packager) Open(ctx context.Context, ref vault.Ref) (*Film, error) {
 }
 
 func (p *Packager) load(ctx context.Context, ref vault.Ref, sealed vault.Sealed) (*cuttings, int64, error) {
+	if err := p.loading.enter(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer p.loading.leave()
 	index, err := p.index(ctx, ref, sealed.Size)
 	if err != nil {
 		return nil, 0, err
