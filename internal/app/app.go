@@ -102,7 +102,7 @@ func (a *App) components(ctx context.Context) error {
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return fmt.Errorf("make folder of jobs: %w", err)
 	}
-	a.intake, err = intake.New(intake.Config{MaxInput: a.cfg.MaxInput, WorkDir: work, ScrubEvery: a.cfg.ScrubEvery},
+	a.intake, err = intake.New(intake.Config{MaxInput: a.cfg.MaxInput, WorkDir: work, ScrubEvery: a.cfg.ScrubEvery, Jobs: a.cfg.MediaJobs},
 		a.catalog, a.store.Vault, a.outbound, a.ffmpeg, a.log)
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ type Config struct {
 	// DrainTimeout is how long running requests and jobs may take to finish after SIGTERM.
 	DrainTimeout time.Duration
 
-	// MediaJobs is how many films are ingested at a time on this node.
+	// MediaJobs is how many films are looked at and made into masters at a time on this node; downloads do not count.
 	MediaJobs       int
 	FFmpeg, FFprobe string
 }

@@ -23,6 +23,10 @@ const (
 	workDir    = "work"
 )
 
+// downloads is how many inputs are fetched at a time. They may be slow or dead, so there are many; how many of them are
+// worked on is Config.MediaJobs.
+const downloads = 64
+
 // Store is the keep, opened: rows and bytes.
 type Store struct {
 	DB      *sqldb.DB
@@ -60,7 +64,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger, alone bool) (_
 	s.queue = queue.New(queue.Config{
 		Write: s.DB.Write(), Read: s.DB.Read(), Pool: s.DB.Pool(), Log: log,
 		Grace:   cfg.DrainTimeout,
-		Workers: map[queue.Lane]int{queue.Fetch: cfg.MediaJobs},
+		Workers: map[queue.Lane]int{queue.Fetch: max(downloads, cfg.MediaJobs)},
 	})
 	if err := s.DB.Migrate(ctx, catalog.Migrations(), s.queue.Migrate); err != nil {
 		return nil, err

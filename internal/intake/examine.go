@@ -16,7 +16,7 @@ type view struct {
 	found film.Found
 	// master makes the master once the source is sealed; nil where the source is the master.
 	master func(source vault.Sealed) (vault.Sealed, error)
-	// release removes what was made for it outside of the vault; nil where there is nothing.
+	// release frees what the master is made from outside of the vault: files, or memory; nil where there is nothing.
 	release func() error
 }
 
@@ -42,6 +42,16 @@ func (in *Intake) examine(ctx context.Context, a film.Asset, src *source) (*view
 }
 
 func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source) (*view, error) {
+	done, err := in.tables.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	composes := false
+	defer func() {
+		if !composes {
+			done()
+		}
+	}()
 	x, verdict, err := in.index(ctx, src, src.size, a.Settings.MaxTier)
 	if err != nil {
 		return nil, err
@@ -54,6 +64,11 @@ func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source) (*v
 	head, ranges, err := mp4.ComposeHead(x)
 	if err != nil {
 		return nil, err
+	}
+	composes = true // head and ranges are as large as the tables
+	v.release = func() error {
+		done()
+		return nil
 	}
 	v.found.Master.Kind = film.MasterComposed
 	v.master = func(vault.Sealed) (vault.Sealed, error) {

@@ -30,7 +30,10 @@ type Config struct {
 	ScrubEvery time.Duration
 	// Patience is how long an input may wait for room, counted from the asset's creation.
 	Patience time.Duration
-	Limits   mp4.Limits
+	// Jobs is how many films are looked at and made into masters at a time: that takes processors and memory.
+	// Downloads do not count. They wait most of the time, and one that hardly moves should keep nobody else waiting.
+	Jobs   int
+	Limits mp4.Limits
 }
 
 // Default is what production uses.
@@ -43,6 +46,7 @@ func Default() Config {
 		WatchEvery: time.Second,
 		ScrubEvery: 30 * 24 * time.Hour,
 		Patience:   24 * time.Hour,
+		Jobs:       4,
 	}
 }
 
@@ -56,6 +60,8 @@ type Intake struct {
 	log     *slog.Logger
 	folders *folders
 	rooms   *rooms
+	// turns are Jobs; tables is for one film: an index may take hundreds of megabytes.
+	turns, tables turns
 }
 
 // New returns an intake and removes what crashed ones left in the work folder.
@@ -71,11 +77,15 @@ func New(cfg Config, c *catalog.Catalog, v *vault.Vault, client *outbound.Client
 	cfg.WatchEvery = cmp.Or(cfg.WatchEvery, def.WatchEvery)
 	cfg.ScrubEvery = cmp.Or(cfg.ScrubEvery, def.ScrubEvery)
 	cfg.Patience = cmp.Or(cfg.Patience, def.Patience)
+	cfg.Jobs = cmp.Or(cfg.Jobs, def.Jobs)
 	folders, err := openFolders(cfg.WorkDir)
 	if err != nil {
 		return nil, err
 	}
-	return &Intake{cfg: cfg, catalog: c, vault: v, client: client, ffmpeg: runner, log: log, folders: folders, rooms: newRooms(v.Room)}, nil
+	return &Intake{
+		cfg: cfg, catalog: c, vault: v, client: client, ffmpeg: runner, log: log, folders: folders, rooms: newRooms(v.Room),
+		turns: newTurns(cfg.Jobs), tables: newTurns(1),
+	}, nil
 }
 
 // errGone ends an ingest whose asset was deleted, or whose end another worker has told already.
@@ -133,6 +143,11 @@ func (in *Intake) prepare(ctx context.Context, a film.Asset, m *meter) error {
 		return err
 	}
 	defer src.Close()
+	done, err := in.turns.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	v, err := in.examine(ctx, a, src)
 	if f, ok := errors.AsType[*failure](err); ok && f.film() {
 		// It is a film, if not one that this version can prepare: perhaps the only copy.

@@ -77,6 +77,11 @@ func (in *Intake) remux(ctx context.Context, a film.Asset, src *source, kind sni
 func (in *Intake) viewMade(ctx context.Context, a film.Asset, r io.ReaderAt, size int64, format string, streams []ffmpeg.Stream,
 	store func(vault.Sealed) (vault.Sealed, error),
 ) (*view, error) {
+	done, err := in.tables.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	x, verdict, err := in.index(ctx, r, size, a.Settings.MaxTier)
 	if err != nil {
 		return nil, err

@@ -99,9 +99,10 @@ func sayOutbound(err error) error {
 	if !ok {
 		return err
 	}
-	host := "The input's host " + e.Host
+	name := shown(e.Host)
+	host := "The input's host " + name
 	if e.Hop > 0 {
-		host = "The host " + e.Host + ", to which the input's URL redirects,"
+		host = "The host " + name + ", to which the input's URL redirects,"
 	}
 	switch e.Kind {
 	case outbound.KindAddress:
@@ -112,7 +113,7 @@ func sayOutbound(err error) error {
 		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 			return fail(whyDNS, err, "%s does not exist: its name could not be resolved (DNS).", host)
 		}
-		return fail(whyDNS, err, "The name of the input's host %s could not be resolved (DNS).", e.Host).transient()
+		return fail(whyDNS, err, "The name of the input's host %s could not be resolved (DNS).", name).transient()
 	case outbound.KindRefused:
 		return fail(whyRefused, err, "%s has an address that inputs may not come from: it is private, local or reserved.", host)
 	case outbound.KindConnect:
@@ -121,7 +122,7 @@ func sayOutbound(err error) error {
 		if _, bad := errors.AsType[*tls.CertificateVerificationError](err); bad {
 			return fail(whyTLS, err, "%s has a certificate that cannot be trusted (TLS).", host)
 		}
-		return fail(whyTLS, err, "No secure connection to the input's host %s came about (TLS).", e.Host).transient()
+		return fail(whyTLS, err, "No secure connection to the input's host %s came about (TLS).", name).transient()
 	case outbound.KindRedirect:
 		if scheme, ok := errors.AsType[*outbound.Error](e.Cause); ok && scheme.Kind == outbound.KindScheme {
 			return fail(whyRedirect, err, "The input's URL redirects to an address that is neither http nor https.")
@@ -133,6 +134,15 @@ func sayOutbound(err error) error {
 		return fail(whyNoAnswer, err, "%s closed the connection without an answer, or is not a web server.", host).transient()
 	}
 	return err
+}
+
+// shown is as much of a host as a message has room for. A name has 253 bytes at most, but a redirect may say anything.
+func shown(host string) string {
+	const most = 253 + len(":65535")
+	if len(host) > most {
+		return strings.ToValidUTF8(host[:most], "") + "…"
+	}
+	return host
 }
 
 // sayStatus puts an answer that is no film into words.
