@@ -58,7 +58,7 @@ test-clients: ffmpeg chromium build clients ## Run the official SDK, CLI and pla
 
 .PHONY: bench
 bench: ffmpeg build ## Measure against plain references in the same run, with a verdict per line.
-	@$(GO) run ./tools/bench
+	@$(GO) test -tags bench -count=1 -timeout 60m ./internal/e2e/bench -v 2>&1 | grep -vE "^(=== RUN|=== PAUSE|=== CONT|--- PASS|PASS|ok )"
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each.

@@ -103,7 +103,10 @@ func (l *line) carry(ctx context.Context, conn *net.TCPConn) {
 	}
 	defer up.Close()
 	var requests sync.WaitGroup
-	requests.Go(func() { _, _ = io.Copy(up, conn) })
+	requests.Go(func() {
+		_, _ = io.Copy(up, conn)
+		_ = up.Close() // the program is gone: nobody waits for the answer
+	})
 	defer requests.Wait()
 	defer conn.Close()
 	if f.kind == fine {

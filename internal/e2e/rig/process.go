@@ -27,6 +27,8 @@ type Options struct {
 	Serve bool
 	Args  []string
 	Env   []string
+	// Quiet drops what the program logs: for measurements.
+	Quiet bool
 }
 
 // Process is a running server.
@@ -61,7 +63,9 @@ func TryStart(tb testing.TB, o Options) (*Process, error) {
 	args := append([]string{command, "--data", o.Data, "--listen", "127.0.0.1:0"}, o.Args...)
 	p := &Process{cmd: exec.Command(o.Binary, args...), log: &lockedBuffer{}, ended: make(chan struct{}), data: o.Data}
 	p.cmd.Env = append(os.Environ(), o.Env...)
-	p.cmd.Stderr = p.log
+	if !o.Quiet {
+		p.cmd.Stderr = p.log
+	}
 	out, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
