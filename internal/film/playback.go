@@ -21,13 +21,19 @@ type Playback struct {
 	Policy Policy
 }
 
+// MaxPlaybacks is how many playback ids an asset may have: each of its events holds all of them.
+const MaxPlaybacks = 1000
+
 // AddPlayback gives the asset a further playback id, in any state.
-func (a Asset) AddPlayback(p Playback, now time.Time) (Asset, Change) {
+func (a Asset) AddPlayback(p Playback, now time.Time) (Asset, Change, error) {
+	if len(a.Playbacks) >= MaxPlaybacks {
+		return a, Change{}, Invalid("An asset cannot have more than %d playback ids", MaxPlaybacks)
+	}
 	a = a.clone()
 	a.Playbacks = append(a.Playbacks, p)
 	var c Change
 	c.assetEvent(EventAssetUpdated, a, now)
-	return a, c
+	return a, c, nil
 }
 
 // RemovePlayback takes a playback id away; an id that is not there is not found.

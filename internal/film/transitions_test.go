@@ -151,7 +151,7 @@ func transitions() map[string]transition {
 		},
 		"Delete": func(a Asset, _ *arguments) (Asset, Change, error) { return a, a.Delete(now), nil },
 		"AddPlayback": func(a Asset, _ *arguments) (Asset, Change, error) {
-			return sure(a.AddPlayback(Playback{ID: "playback2", Policy: PolicySigned}, now))
+			return a.AddPlayback(Playback{ID: "playback2", Policy: PolicySigned}, now)
 		},
 		"RemovePlayback": func(a Asset, _ *arguments) (Asset, Change, error) { return a.RemovePlayback("playback1", now) },
 		"RemovePlayback (unknown)": func(a Asset, _ *arguments) (Asset, Change, error) {

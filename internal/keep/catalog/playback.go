@@ -21,7 +21,7 @@ const (
 func (c *Catalog) CreatePlayback(ctx context.Context, env film.EnvironmentID, asset film.AssetID, policy film.Policy) (film.Playback, error) {
 	p := film.Playback{ID: drawLong[film.PlaybackID](), Policy: policy}
 	_, err := c.moveAsset(ctx, in(env, asset), func(a film.Asset, now time.Time) (film.Asset, film.Change, error) {
-		return certain(a.AddPlayback(p, now))
+		return a.AddPlayback(p, now)
 	}, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := exec(ctx, tx, insertPlayback, p.ID, asset)
 		return err
