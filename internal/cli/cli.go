@@ -63,13 +63,7 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 a check found something.`
 func Run(ctx context.Context, args []string, s Streams) int {
 	var p program
 	exit := -1
-	parser, err := kong.New(&p,
-		kong.Name("filmcan"), kong.Description(description),
-		kong.Writers(s.Out, s.Err), kong.Exit(func(code int) { exit = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s, &p),
-		kong.DefaultEnvars("FILMCAN"), kong.Configuration(fileResolver),
-	)
+	parser, err := newParser(&p, s, func(code int) { exit = code }, kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		fmt.Fprintln(s.Err, "filmcan:", err)
 		return exitFailed
@@ -103,6 +97,16 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		}
 		return exitFailed
 	}
+}
+
+func newParser(p *program, s Streams, exit func(int), more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(p, append(more,
+		kong.Name("filmcan"), kong.Description(description),
+		kong.Writers(s.Out, s.Err), kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Bind(s, p),
+		kong.DefaultEnvars("FILMCAN"), kong.Configuration(fileResolver),
+	)...)
 }
 
 // usageError is a configuration that cannot be: its text says what to do.
