@@ -20,13 +20,20 @@ const (
 	EventAssetMasterReady     EventType = "video.asset.master.ready"
 	EventAssetMasterDeleted   EventType = "video.asset.master.deleted"
 	EventAssetMasterErrored   EventType = "video.asset.master.errored"
+	EventUploadCreated        EventType = "video.upload.created"
+	EventUploadAssetCreated   EventType = "video.upload.asset_created"
+	EventUploadCancelled      EventType = "video.upload.cancelled"
+	EventUploadErrored        EventType = "video.upload.errored"
 )
 
 // ObjectType says what an event is about.
 type ObjectType string
 
-// ObjectAsset is the object type of all asset events.
-const ObjectAsset ObjectType = "asset"
+// The object types.
+const (
+	ObjectAsset  ObjectType = "asset"
+	ObjectUpload ObjectType = "upload"
+)
 
 // Object names what an event is about.
 type Object struct {
@@ -49,7 +56,8 @@ type Event struct {
 
 // Snapshot is the object of an event as it was when the event happened. Exactly one field is set.
 type Snapshot struct {
-	Asset *Asset `json:",omitempty"`
+	Asset  *Asset  `json:",omitempty"`
+	Upload *Upload `json:",omitempty"`
 }
 
 // Change is what a transition causes beside the new state: the catalog commits it with that state in one

@@ -41,6 +41,12 @@ type ExpireMaster struct {
 // Kind names the job.
 func (ExpireMaster) Kind() string { return "expire_master" }
 
+// ExpireUpload ends an upload whose time is over.
+type ExpireUpload struct{ Upload UploadID }
+
+// Kind names the job.
+func (ExpireUpload) Kind() string { return "expire_upload" }
+
 // PurgeFilm removes a film's bytes after the row that owned them is gone.
 type PurgeFilm struct{ Film FilmID }
 

@@ -250,6 +250,7 @@ func TestForeignEnvironment(t *testing.T) {
 			must(t, w.AddSigningKey(ctx, w.env, "key", []byte("PEM")))
 			events, err := w.EventsAfter(ctx, w.env, 0, 1)
 			must(t, err)
+			u := w.upload(t)
 			foreign := w.environment(t, "Foreign")
 			before := w.dump(t)
 			nothing := func(n int, err error) error {
@@ -281,9 +282,13 @@ func TestForeignEnvironment(t *testing.T) {
 					"LastEventSeq":        func() error { n, err := w.LastEventSeq(ctx, env); return nothing(int(n), err) },
 					"Tokens":              func() error { l, err := w.Tokens(ctx, env); return nothing(len(l), err) },
 					"SigningKeys":         func() error { l, err := w.SigningKeys(ctx, env); return nothing(len(l), err) },
+					"Upload":              func() error { _, err := w.Upload(ctx, env, u.ID); return err },
+					"Uploads":             func() error { l, err := w.Uploads(ctx, env, 10, 1); return nothing(len(l), err) },
+					"CancelUpload":        func() error { _, err := w.CancelUpload(ctx, env, u.ID); return err },
 				}
 				if env != foreign && env != "\x00" { // in an environment that does not exist nothing can be made either
 					calls["CreateAsset"] = func() error { _, err := w.CreateAsset(ctx, env, film.AssetSettings{}, nil); return err }
+					calls["CreateUpload"] = func() error { _, err := w.CreateUpload(ctx, env, film.AssetSettings{}, "", 0); return err }
 					calls["CreateToken"] = func() error { _, _, err := w.CreateToken(ctx, env, "", nil); return err }
 					calls["AddSigningKey"] = func() error { return w.AddSigningKey(ctx, env, "key2", nil) }
 					calls["CreateWebhook"] = func() error { _, err := w.CreateWebhook(ctx, env, "x"); return err }
@@ -296,7 +301,7 @@ func TestForeignEnvironment(t *testing.T) {
 				// The table has every method with an environment.
 				for method := range reflect.TypeFor[*Catalog]().Methods() {
 					inputs := slices.Collect(method.Type.Ins())
-					created := slices.Contains([]string{"CreateAsset", "CreateToken", "AddSigningKey", "CreateWebhook", "EnsureWebhook", "Environment"}, method.Name)
+					created := slices.Contains([]string{"CreateAsset", "CreateUpload", "CreateToken", "AddSigningKey", "CreateWebhook", "EnsureWebhook", "Environment"}, method.Name)
 					if slices.Contains(inputs, reflect.TypeFor[film.EnvironmentID]()) && calls[method.Name] == nil && !created {
 						t.Errorf("%s takes an environment and has no row", method.Name)
 					}
@@ -337,6 +342,14 @@ func TestOddIDs(t *testing.T) {
 					"Delivery":    func() error { _, err := w.Delivery(ctx, film.DeliveryID(id)); return err },
 					"SigningKey":  func() error { _, err := w.SigningKey(ctx, film.SigningKeyID(id)); return err },
 					"RevokeToken": func() error { return w.RevokeToken(ctx, film.TokenID(id)) },
+					"Upload":      func() error { _, err := w.Upload(ctx, w.env, film.UploadID(id)); return err },
+					"OpenUpload":  func() error { _, err := w.OpenUpload(ctx, film.UploadID(id)); return err },
+					"CompleteUpload": func() error {
+						_, err := w.CompleteUpload(ctx, film.UploadID(id))
+						return err
+					},
+					"CancelUpload": func() error { _, err := w.CancelUpload(ctx, w.env, film.UploadID(id)); return err },
+					"FailUpload":   func() error { return w.FailUpload(ctx, film.UploadID(id), film.UploadFailure{}) },
 				} {
 					wantCode(t, fmt.Sprintf("%s of %.20q", name, id), call(), film.CodeNotFound)
 				}

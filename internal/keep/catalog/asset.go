@@ -25,10 +25,7 @@ const (
 func (c *Catalog) CreateAsset(ctx context.Context, env film.EnvironmentID, s film.AssetSettings, inputs []film.Input) (film.Asset, error) {
 	request := film.NewAsset{
 		ID: drawLong[film.AssetID](), Environment: env, Film: drawShort[film.FilmID](),
-		Settings: s, Inputs: inputs, IngestType: film.IngestURL,
-	}
-	for _, policy := range s.Policies {
-		request.Playbacks = append(request.Playbacks, film.Playback{ID: drawLong[film.PlaybackID](), Policy: policy})
+		Settings: s, Inputs: inputs, IngestType: film.IngestURL, Playbacks: drawPlaybacks(s),
 	}
 	now := c.now()
 	a, change := film.CreateAsset(request, now)
@@ -36,18 +33,8 @@ func (c *Catalog) CreateAsset(ctx context.Context, env film.EnvironmentID, s fil
 		if _, err := exec(ctx, tx, insertFilm, a.Film, env, micros(now)); err != nil {
 			return missingEnvironment(err)
 		}
-		document, err := encode(a)
-		if err != nil {
+		if err := insertNewAsset(ctx, tx, a); err != nil {
 			return err
-		}
-		if _, err := exec(ctx, tx, insertAsset, a.ID, env, micros(now), a.Revision, a.Status, a.Film,
-			optional(a.Upload), optional(a.LiveStream), document); err != nil {
-			return err
-		}
-		for _, p := range a.Playbacks {
-			if _, err := exec(ctx, tx, insertPlayback, p.ID, a.ID); err != nil {
-				return err
-			}
 		}
 		return c.commit(ctx, tx, env, a.ID, change, now)
 	})
@@ -56,6 +43,33 @@ func (c *Catalog) CreateAsset(ctx context.Context, env film.EnvironmentID, s fil
 	}
 	point.Hit("catalog.committed:created")
 	return a, nil
+}
+
+// drawPlaybacks returns a new playback id for each policy that the settings ask for.
+func drawPlaybacks(s film.AssetSettings) []film.Playback {
+	var playbacks []film.Playback
+	for _, policy := range s.Policies {
+		playbacks = append(playbacks, film.Playback{ID: drawLong[film.PlaybackID](), Policy: policy})
+	}
+	return playbacks
+}
+
+// insertNewAsset stores the rows of an asset that was just created. Its film has one.
+func insertNewAsset(ctx context.Context, tx *sql.Tx, a film.Asset) error {
+	document, err := encode(a)
+	if err != nil {
+		return err
+	}
+	if _, err := exec(ctx, tx, insertAsset, a.ID, a.Environment, micros(a.CreatedAt), a.Revision, a.Status, a.Film,
+		optional(a.Upload), optional(a.LiveStream), document); err != nil {
+		return err
+	}
+	for _, p := range a.Playbacks {
+		if _, err := exec(ctx, tx, insertPlayback, p.ID, a.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Asset returns an asset as it is to be shown now.
@@ -147,11 +161,12 @@ func (c *Catalog) AssetReady(ctx context.Context, id film.AssetID, found film.Fo
 	return nil
 }
 
-// AssetFailed ends a preparation without success. Its errors are those of [Catalog.AssetReady].
+// AssetFailed ends a preparation without success; the upload that the asset came from is errored with it. Its errors are
+// those of [Catalog.AssetReady].
 func (c *Catalog) AssetFailed(ctx context.Context, id film.AssetID, f film.Failure) error {
 	_, err := c.moveAsset(ctx, forWork(id), func(a film.Asset, now time.Time) (film.Asset, film.Change, error) {
 		return a.Fail(f, now)
-	})
+	}, failUploadOf(f))
 	if err != nil {
 		return notFound("make asset errored", err)
 	}

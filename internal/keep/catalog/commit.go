@@ -27,13 +27,24 @@ const (
 // move is a transition of an asset, or several in a row.
 type move func(a film.Asset, now time.Time) (film.Asset, film.Change, error)
 
+// step is what a move of an asset takes with it: other rows, changed after the asset's own in the same transaction. What
+// they cause comes after what the move caused.
+type step func(ctx context.Context, tx *sql.Tx, a film.Asset, now time.Time) (film.Change, error)
+
+// also makes a step of a statement that causes nothing further.
+func also(q query, args ...any) step {
+	return func(ctx context.Context, tx *sql.Tx, _ film.Asset, _ time.Time) (film.Change, error) {
+		_, err := exec(ctx, tx, q, args...)
+		return film.Change{}, err
+	}
+}
+
 // certain makes a move of a transition that cannot be refused.
 func certain(a film.Asset, c film.Change) (film.Asset, film.Change, error) { return a, c, nil }
 
 // moveAsset is the way in which assets change: it locks the row, lets the move decide, and commits what came of it.
-// A move that changes nothing commits nothing. The asset is returned as it is to be shown. The steps after the row
-// itself run in the same transaction.
-func (c *Catalog) moveAsset(ctx context.Context, lock assetLock, m move, steps ...func(ctx context.Context, tx *sql.Tx) error) (film.Asset, error) {
+// A move that changes nothing commits nothing. The asset is returned as it is to be shown.
+func (c *Catalog) moveAsset(ctx context.Context, lock assetLock, m move, steps ...step) (film.Asset, error) {
 	now := c.now()
 	var next film.Asset
 	err := c.db.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -54,9 +65,11 @@ func (c *Catalog) moveAsset(ctx context.Context, lock assetLock, m move, steps .
 			next.Revision--
 		}
 		for _, step := range steps {
-			if err := step(ctx, tx); err != nil {
+			more, err := step(ctx, tx, next, now)
+			if err != nil {
 				return err
 			}
+			change = then(change, more)
 		}
 		return c.commit(ctx, tx, next.Environment, next.ID, change, now)
 	})

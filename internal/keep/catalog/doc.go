@@ -6,8 +6,8 @@
 // revocations and jobs. So a crash leaves all of it or nothing. Methods that take an environment see that environment
 // only, and answer a foreign id as one that does not exist; those without one are for jobs and for viewers' doors.
 //
-// A transaction takes its locks in one order, so that two never wait for each other: asset or webhook, grants,
-// environment, deliveries, revocation clock, jobs. A row is locked by an UPDATE that changes nothing, which is
+// A transaction takes its locks in one order, so that two never wait for each other: asset or webhook, upload,
+// grants, environment, deliveries, revocation clock, jobs. A row is locked by an UPDATE that changes nothing, which is
 // SELECT … FOR UPDATE in words that SQLite has too.
 //
 // Reads run outside of transactions on the read pool, one statement each. Every statement is a constant of type query

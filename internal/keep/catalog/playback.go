@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"time"
 
@@ -22,10 +21,7 @@ func (c *Catalog) CreatePlayback(ctx context.Context, env film.EnvironmentID, as
 	p := film.Playback{ID: drawLong[film.PlaybackID](), Policy: policy}
 	_, err := c.moveAsset(ctx, in(env, asset), func(a film.Asset, now time.Time) (film.Asset, film.Change, error) {
 		return a.AddPlayback(p, now)
-	}, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := exec(ctx, tx, insertPlayback, p.ID, asset)
-		return err
-	})
+	}, also(insertPlayback, p.ID, asset))
 	if err != nil {
 		return film.Playback{}, notFound("create playback id", err)
 	}
@@ -36,10 +32,7 @@ func (c *Catalog) CreatePlayback(ctx context.Context, env film.EnvironmentID, as
 func (c *Catalog) DeletePlayback(ctx context.Context, env film.EnvironmentID, asset film.AssetID, id film.PlaybackID) error {
 	_, err := c.moveAsset(ctx, in(env, asset), func(a film.Asset, now time.Time) (film.Asset, film.Change, error) {
 		return a.RemovePlayback(id, now)
-	}, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := exec(ctx, tx, deletePlayback, id, asset)
-		return err
-	})
+	}, also(deletePlayback, id, asset))
 	return notFound("delete playback id", err)
 }
 

@@ -99,6 +99,15 @@ func (w *world) ready(tb testing.TB) film.Asset {
 	return w.shown(tb, a.ID)
 }
 
+// upload creates an upload whose asset will have a public playback id.
+func (w *world) upload(tb testing.TB) film.Upload {
+	tb.Helper()
+	settings := film.AssetSettings{Policies: []film.Policy{film.PolicyPublic}, MasterAccess: film.AccessNone}
+	u, err := w.CreateUpload(tb.Context(), w.env, settings, "*", 0)
+	must(tb, err)
+	return u
+}
+
 func (w *world) shown(tb testing.TB, id film.AssetID) film.Asset {
 	tb.Helper()
 	a, err := w.Asset(tb.Context(), w.env, id)
@@ -267,7 +276,7 @@ func take[A film.JobArgs](tb testing.TB, w *world) []film.Job {
 // tables are all tables of the schema, with what orders their rows.
 func tables() map[string]string {
 	return map[string]string{
-		"environments": "id", "tokens": "id", "signing_keys": "id", "secrets": "name", "films": "id", "assets": "id",
+		"environments": "id", "tokens": "id", "signing_keys": "id", "secrets": "name", "films": "id", "assets": "id", "uploads": "id",
 		"playback_ids": "id", "grants": "id", "revocation_clock": "id", "webhooks": "id", "events": "id",
 		"deliveries": "id", "attempts": "id", "purge_hold": "id", "test_jobs": "id",
 	}
