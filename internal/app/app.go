@@ -108,7 +108,7 @@ func (a *App) components(ctx context.Context) error {
 		return err
 	}
 
-	derived, err := fs.Open(filepath.Join(a.cfg.Data, derivedDir))
+	derived, err := fs.OpenDisposable(filepath.Join(a.cfg.Data, derivedDir))
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,14 @@ func (s *Store) ensureDir(rel string) error {
 		return err
 	}
 	name := filepath.Join(s.root, rel)
-	if err := s.os.Mkdir(name, dirPerm); err != nil && !errors.Is(err, iofs.ErrExist) {
+	err := s.os.Mkdir(name, dirPerm)
+	if missing(err) && s.disposable && filepath.Dir(rel) == "." {
+		if err := s.makeRoot(s.root); err != nil {
+			return err
+		}
+		err = s.os.Mkdir(name, dirPerm)
+	}
+	if err != nil && !errors.Is(err, iofs.ErrExist) {
 		return err
 	}
 	if err := s.os.SyncDir(filepath.Dir(name)); err != nil {

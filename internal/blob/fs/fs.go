@@ -35,6 +35,8 @@ const (
 type Store struct {
 	root string
 	os   OS
+	// disposable: the root is made again when it is gone.
+	disposable bool
 
 	mu      sync.Mutex
 	durable map[string]struct{} // folders, relative to root, known to survive a power cut
@@ -50,6 +52,16 @@ var (
 
 // Open opens the store in the folder root, which it creates when it is missing, and removes what crashed writers left.
 func Open(root string) (*Store, error) { return OpenOn(disk{}, root) }
+
+// OpenDisposable is [Open] for what may be deleted at any time, the folder itself included: it is made again by the next
+// write. Any other store whose folder is gone refuses to write, since it may be a disk that is not mounted.
+func OpenDisposable(root string) (*Store, error) {
+	s, err := Open(root)
+	if err == nil {
+		s.disposable = true
+	}
+	return s, err
+}
 
 // OpenOn is [Open] on another operating system than the real one.
 func OpenOn(system OS, root string) (*Store, error) {
