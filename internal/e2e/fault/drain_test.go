@@ -53,7 +53,7 @@ func TestDrain(t *testing.T) {
 	if n, err := io.Copy(h, finished.Body); err != nil || hex.EncodeToString(h.Sum(nil)) != sum {
 		t.Errorf("the download that was read on: %d bytes, %v", n, err)
 	}
-	if err := p.Stop(); err != nil {
+	if err := p.Wait(); err != nil {
 		t.Errorf("exit: %v", err)
 	}
 	took := time.Since(began)

@@ -151,6 +151,12 @@ func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
+// Wait waits for the process's end and returns how it ended.
+func (p *Process) Wait() error {
+	<-p.ended
+	return p.err
+}
+
 // Stop asks the process to drain and returns how it ended.
 func (p *Process) Stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)

@@ -25,6 +25,7 @@ type Event struct {
 	} `json:"object"`
 	Data      json.RawMessage `json:"data"`
 	Signature string          `json:"-"`
+	At        time.Time       `json:"-"` // when it arrived
 	Body      []byte          `json:"-"`
 }
 
@@ -83,7 +84,7 @@ func (w *World) Answer(status func(Event) int) {
 
 func (w *World) receive(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	e := Event{Signature: r.Header.Get("Mux-Signature"), Body: body}
+	e := Event{Signature: r.Header.Get("Mux-Signature"), Body: body, At: time.Now()}
 	if err != nil || json.Unmarshal(body, &e) != nil {
 		rw.WriteHeader(http.StatusBadRequest)
 		return
@@ -107,6 +108,19 @@ func (w *World) Events(object string) []Event {
 	var list []Event
 	for _, e := range w.events {
 		if e.Object.ID == object && !slices.ContainsFunc(list, func(o Event) bool { return o.ID == e.ID }) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// Deliveries returns all that has arrived about an object, repetitions included, in the order of arrival.
+func (w *World) Deliveries(object string) []Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []Event
+	for _, e := range w.events {
+		if e.Object.ID == object {
 			list = append(list, e)
 		}
 	}
