@@ -46,3 +46,6 @@ type links struct {
 func (l links) MasterURL(g film.Grant, m film.Master) string {
 	return l.signer.MasterURL(l.base, g, m.Filename())
 }
+
+// UploadURL is where a waiting upload's film is sent to.
+func (l links) UploadURL(u film.Upload) string { return l.base + "/upload/" + string(u.ID) }

@@ -31,6 +31,7 @@ func TestAnswersAreAsTheyWere(t *testing.T) {
 		return info
 	}
 	damaged, _ := opened(t).DamageMaster("a byte has flipped", born())
+	_, became := uploaded(t)
 	hook := film.Webhook{ID: "wh1", Address: "https://a.example/hook?x=1&y=2", Secret: "s3cret", Enabled: true, CreatedAt: born()}
 	for name, v := range map[string]any{
 		"asset-preparing":      muxapi.Data[muxapi.Asset]{Data: muxapi.AssetOf(preparing(), links{})},
@@ -53,7 +54,12 @@ func TestAnswersAreAsTheyWere(t *testing.T) {
 			Token:       film.AccessToken{ID: "t", Name: "laptop", Permissions: film.AllPermissions()},
 			Environment: environment(),
 		})},
-		"error": muxapi.Failed{Error: muxapi.FailedBody{Type: "not_found", Messages: []string{film.NotFoundMessage}}},
+		"upload-waiting":  muxapi.Data[muxapi.Upload]{Data: muxapi.UploadOf(waiting(), links{})},
+		"upload-errored":  muxapi.Data[muxapi.Upload]{Data: muxapi.UploadOf(failed(t), links{})},
+		"uploads":         muxapi.List(muxapi.UploadsOf([]film.Upload{bare(), cancelled(t), timedOut()}, links{})),
+		"uploads-none":    muxapi.List(muxapi.UploadsOf(nil, links{})),
+		"asset-of-upload": muxapi.Data[muxapi.Asset]{Data: muxapi.AssetOf(became, links{})},
+		"error":           muxapi.Failed{Error: muxapi.FailedBody{Type: "not_found", Messages: []string{film.NotFoundMessage}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

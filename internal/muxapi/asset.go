@@ -11,6 +11,8 @@ import (
 type Links interface {
 	// MasterURL is where the master of that grant can be had until it expires.
 	MasterURL(g film.Grant, m film.Master) string
+	// UploadURL is where the film of a waiting upload is sent to.
+	UploadURL(u film.Upload) string
 }
 
 // Asset is an asset as the API and webhooks show it (reference page, 2.1). What is false or empty is left out.
@@ -133,10 +135,16 @@ func assetOf(a film.Asset, links Links, webhook bool) Asset {
 		out.Errors = &AssetErrors{Type: a.Failure.Type, Messages: append([]string{}, a.Failure.Messages...)}
 	}
 	out.NonStandard = reasonsOf(a.NonStandard, webhook)
-	if m := a.Settings.Meta; m != (film.Meta{}) {
-		out.Meta = &Meta{Title: m.Title, CreatorID: m.CreatorID, ExternalID: m.ExternalID}
-	}
+	out.Meta = metaOf(a.Settings.Meta)
 	return out
+}
+
+// metaOf is nil where there is nothing to show.
+func metaOf(m film.Meta) *Meta {
+	if m == (film.Meta{}) {
+		return nil
+	}
+	return &Meta{Title: m.Title, CreatorID: m.CreatorID, ExternalID: m.ExternalID}
 }
 
 // describe fills in what was found in the film.

@@ -10,6 +10,6 @@
 // that same table, the OpenAPI document is built from it, and docs/mux-differences.md is printed from it, so that
 // none of them can promise what another does not keep.
 //
-// Everything is pure: no clock, no database, no network. The one thing that must be told from outside is the address
-// of a master, see [Links].
+// Everything is pure: no clock, no database, no network. What must be told from outside are the addresses of
+// masters and uploads, see [Links].
 package muxapi

@@ -90,6 +90,8 @@ func DeliveryBody(d film.Delivery, env film.Environment, links Links) ([]byte, e
 	switch {
 	case e.Snapshot.Asset != nil:
 		out.Data = assetOf(*e.Snapshot.Asset, links, true)
+	case e.Snapshot.Upload != nil:
+		out.Data = uploadOf(*e.Snapshot.Upload, links, true)
 	default:
 		return nil, fmt.Errorf("render event %s (%s): its snapshot holds no object that this version knows", e.ID, e.Type)
 	}

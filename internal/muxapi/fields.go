@@ -136,6 +136,32 @@ func (f *fields) flag(name string) *bool {
 	return &b
 }
 
+// integer reads a whole number within bounds, or its digits in a string. Absent and what asks for nothing is 0.
+func (f *fields) integer(name string, least, most int64) int64 {
+	raw := f.get(name)
+	if raw == nil || string(raw) == `""` {
+		return 0
+	}
+	s, isText := asText(raw)
+	n, err := strconv.ParseInt(s, 10, 64)
+	if !isText {
+		var x float64
+		x, err = strconv.ParseFloat(string(raw), 64)
+		if n = int64(x); float64(n) != x {
+			err = strconv.ErrSyntax
+		}
+	}
+	switch {
+	case err != nil:
+		f.r.refuse("`%s%s` must be a whole number", f.path, name)
+	case n != 0 && (n < least || n > most):
+		f.r.refuse("`%s%s` must be between %d and %d", f.path, name, least, most)
+	default:
+		return n
+	}
+	return 0
+}
+
 // object opens an object; absent, null and empty are the same: an object without fields. Clients of some languages
 // send empty objects without meaning to (reference page, 1.4).
 func (f *fields) object(name string) *fields {

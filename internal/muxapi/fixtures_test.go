@@ -53,6 +53,10 @@ func (links) MasterURL(g film.Grant, m film.Master) string {
 	return "https://films.example/master/" + string(g.ID) + "/" + m.Filename() + "?skid=default&signature=c2ln"
 }
 
+func (links) UploadURL(u film.Upload) string {
+	return "https://films.example/upload/" + string(u.ID) + "?token=dG9rZW4"
+}
+
 // born is when the fixtures were made.
 func born() time.Time {
 	return time.Date(2026, 3, 4, 12, 55, 37, 123456789, time.FixedZone("CET", 3600))
@@ -134,4 +138,59 @@ func soundOnly(t *testing.T) film.Asset {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// waiting is an upload right after its creation, with everything set that can be.
+func waiting() film.Upload {
+	u, _ := film.CreateUpload(film.NewUpload{
+		ID: "Up0Yd3mM02w7s5hKq01ZbTnXc9Rv4LgA", Environment: "j0863n", Film: "fi1mfi1mfi1mfi1mfi1mfi1m",
+		Settings: film.AssetSettings{
+			MaxTier: film.Tier2160p, Quality: film.QualityPremium, MasterAccess: film.AccessTemporary, Passthrough: "mine",
+			Policies: []film.Policy{film.PolicyPublic, film.PolicySigned}, Meta: film.Meta{Title: "Über <Bäume> & so"},
+		},
+		CORSOrigin: "philcluff.co.uk", Timeout: 90 * time.Second,
+	}, born())
+	return u
+}
+
+// bare is an upload for which nothing was asked.
+func bare() film.Upload {
+	u, _ := film.CreateUpload(film.NewUpload{
+		ID: "Up1Yd3mM02w7s5hKq01ZbTnXc9Rv4LgA", Environment: "j0863n", Film: "fi1mfi1mfi1mfi1mfi1mfi1n",
+		Settings: film.AssetSettings{MaxTier: film.Tier1080p, Quality: film.QualityPlus, MasterAccess: film.AccessNone},
+	}, born())
+	return u
+}
+
+func cancelled(t *testing.T) film.Upload {
+	t.Helper()
+	u, _, err := bare().Cancel(born())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// uploaded is an upload whose bytes are all there, and the asset that it has become.
+func uploaded(t *testing.T) (film.Upload, film.Asset) {
+	t.Helper()
+	u, a, _, err := waiting().Complete("f00Yd3mM02w7s5hKq01ZbTnXc9Rv4LgA", ready().Playbacks, born())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u, a
+}
+
+// failed is an upload whose asset is errored.
+func failed(t *testing.T) film.Upload {
+	t.Helper()
+	u, _ := uploaded(t)
+	u, _ = u.Fail(film.UploadFailure{Type: "invalid_input", Message: "The video codec av1 is not supported yet"}, born())
+	return u
+}
+
+// timedOut is an upload whose time is over.
+func timedOut() film.Upload {
+	u, _ := bare().Expire(born().Add(film.UploadTimeout))
+	return u
 }

@@ -56,16 +56,16 @@ type InputTrack struct {
 
 // InputInfoOf lists the inputs of an asset. While it is preparing there is nothing to say: [film.CodeNotReady], with
 // Mux's words. The file stands with the first input, which is the film; an asset that failed before its film could be
-// read has none.
+// read has none. A film that was uploaded is an input without a URL.
 func InputInfoOf(a film.Asset) ([]InputInfo, error) {
 	if a.Status == film.AssetPreparing {
 		return nil, film.NotReady("Asset is still preparing")
 	}
-	out := make([]InputInfo, len(a.Inputs))
+	out := make([]InputInfo, max(len(a.Inputs), 1))
 	for i, in := range a.Inputs {
 		out[i].Settings.URL = in.URL
 	}
-	if len(out) > 0 && a.Media != nil {
+	if a.Media != nil {
 		out[0].File = fileOf(*a.Media)
 	}
 	return out, nil

@@ -1,6 +1,10 @@
 package muxapi
 
-import "slices"
+import (
+	"slices"
+
+	"filmcan/internal/film"
+)
 
 // Verdict says what becomes of a parameter or a route of Mux's API.
 type Verdict string
@@ -27,7 +31,9 @@ type Parameter struct {
 	// Enum are the values that are taken.
 	Enum     []string
 	Required bool
-	Verdict  Verdict
+	// Minimum and Maximum bound a number, where they are not 0.
+	Minimum, Maximum int
+	Verdict          Verdict
 	// Neutral is a word that asks for nothing, beside null, false, zero and the empty value.
 	Neutral string
 	// Note says what it does, or of what kind the thing is that is not built. Refusals end with it.
@@ -51,6 +57,7 @@ func Bodies() []Body {
 			{Name: "master_access", Type: "string", Enum: []string{"temporary", "none"}, Required: true, Verdict: Built, Note: "turns access to the master on or off"},
 		}},
 		{"CreatePlaybackIDRequest", "POST", "/video/v1/assets/{ASSET_ID}/playback-ids", playbackParameters()},
+		{"CreateUploadRequest", "POST", "/video/v1/uploads", uploadParameters()},
 		{"CreateWebhookRequest", "POST", "/system/v1/webhooks", []Parameter{
 			{Name: "address", Type: "string", Required: true, Verdict: Built, Note: "http or https URL, unique in the environment"},
 		}},
@@ -62,10 +69,16 @@ func Bodies() []Body {
 }
 
 func createParameters() []Parameter {
-	policies := []string{"public", "signed"}
 	return slices.Concat([]Parameter{
 		{Name: "inputs", Type: "string|object|array", Verdict: Built, Note: "required: one input, as a URL, an object with a url, or an array of one of these"},
 		{Name: "input", Type: "string|object|array", Verdict: Built, Note: "old name of inputs"},
+	}, assetOptions(), inputParameters())
+}
+
+// assetOptions is what can be asked of an asset at its creation and in new_asset_settings.
+func assetOptions() []Parameter {
+	policies := []string{"public", "signed"}
+	return []Parameter{
 		{Name: "playback_policies", Type: "string|array", Enum: policies, Verdict: Built, Note: "public or signed; playback through a signed id answers 403 until signed playback is built; drm is refused"},
 		{Name: "playback_policy", Type: "string|array", Enum: policies, Verdict: Built, Note: "old name of playback_policies"},
 		{Name: "advanced_playback_policies", Type: "array", Verdict: Built, Note: "playback policies as objects, after the plain ones"},
@@ -88,12 +101,18 @@ func createParameters() []Parameter {
 		{Name: "per_title_encode", Type: "boolean", Verdict: Ignored, Note: "has no effect with Mux either"},
 		{Name: "generate_shots", Type: "boolean", Verdict: Refused, Note: "shot detection"},
 		{Name: "directives", Type: "array", Verdict: Ignored, Note: "AI jobs, which are no part of filmcan"},
-	}, inputParameters())
+	}
 }
 
 func inputParameters() []Parameter {
-	return []Parameter{
+	return slices.Concat([]Parameter{
 		{Name: "inputs[].url", Type: "string", Required: true, Verdict: Built, Note: "http or https URL of the film, kept byte for byte; clips (mux://assets/…) are refused"},
+	}, trackParameters())
+}
+
+// trackParameters are an input's, but for where it is.
+func trackParameters() []Parameter {
+	return []Parameter{
 		{Name: "inputs[].type", Type: "string", Enum: []string{"video", "audio"}, Verdict: Ignored, Note: "the film itself says what it holds; text is refused"},
 		{Name: "inputs[].text_type", Type: "string", Verdict: Refused, Note: "text tracks"},
 		{Name: "inputs[].language_code", Type: "string", Verdict: Refused, Note: "languages of tracks"},
@@ -105,6 +124,32 @@ func inputParameters() []Parameter {
 		{Name: "inputs[].generated_subtitles", Type: "array", Verdict: Refused, Note: "generated subtitles"},
 		{Name: "inputs[].overlay_settings", Type: "object", Verdict: Refused, Note: "watermarks"},
 	}
+}
+
+func uploadParameters() []Parameter {
+	out := []Parameter{
+		{Name: "cors_origin", Type: "string", Verdict: Built, Note: "the origin of the page that uploads: *, an origin, or a bare host; shown as given, left out of answers when not given"},
+		{
+			Name: "timeout", Type: "integer|string", Verdict: Built, Note: "seconds, also as digits in a string; 3600 unless given",
+			Minimum: int(film.UploadTimeoutMin.Seconds()), Maximum: int(film.UploadTimeoutMax.Seconds()),
+		},
+		{Name: "test", Type: "boolean", Verdict: Refused, Note: "test assets; nothing costs anything here"},
+		{Name: "new_asset_settings", Type: "object", Verdict: Built, Note: "settings of the asset that the upload becomes; shown with their newest names, and with the defaults of what was not given"},
+	}
+	for _, p := range slices.Concat([]Parameter{
+		{Name: "inputs", Type: "object|array", Verdict: Ignored, Note: "one input that says nothing: the film is what is sent to the upload's URL"},
+		{Name: "input", Type: "object|array", Verdict: Ignored, Note: "old name of inputs"},
+	}, assetOptions(), uploadInputParameters()) {
+		p.Name = "new_asset_settings." + p.Name
+		out = append(out, p)
+	}
+	return out
+}
+
+func uploadInputParameters() []Parameter {
+	return slices.Concat([]Parameter{
+		{Name: "inputs[].url", Type: "string", Verdict: Refused, Note: "the film of an upload is what is sent to the upload's URL"},
+	}, trackParameters())
 }
 
 func patchParameters() []Parameter {

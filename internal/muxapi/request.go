@@ -11,12 +11,13 @@ import (
 	"filmcan/internal/film"
 )
 
-// Limits of requests (reference page, 1.8 and 1.10; the last two are filmcan's own).
+// Limits of requests (reference page, 1.8 and 1.10; the last three are filmcan's own).
 const (
 	maxPassthrough = 255
 	maxTitle       = 512
 	maxMetaID      = 128
 	maxURL         = 8192
+	maxOrigin      = 2048
 	maxPlaybacks   = 100
 )
 
@@ -42,9 +43,9 @@ func DecodeNewAsset(body []byte) (NewAsset, error) {
 	return n, nil
 }
 
-// settings reads what an asset, an upload and a live stream have in common: Mux's AssetOptions.
+// settings reads what an asset, an upload and a live stream have in common: Mux's AssetOptions, but for the inputs.
 func settings(f *fields) film.AssetSettings {
-	f.refuseUnbuilt(createParameters(), "")
+	f.refuseUnbuilt(assetOptions(), "")
 	return film.AssetSettings{
 		MaxTier:      or(choice(f, "max_resolution_tier", film.Tier1080p, film.Tier1440p, film.Tier2160p), film.Tier1080p),
 		Quality:      quality(f),
@@ -69,7 +70,7 @@ func quality(f *fields) film.Quality {
 	case tier == "":
 		return or(q, DefaultQuality)
 	case q != "" && encodingTier(q) != tier:
-		f.r.refuse("`encoding_tier` contradicts `video_quality`: give one of them")
+		f.r.refuse("`%sencoding_tier` contradicts `%[1]svideo_quality`: give one of them", f.path)
 	case tier == "baseline":
 		return film.QualityBasic
 	case tier == "premium":
@@ -78,50 +79,65 @@ func quality(f *fields) film.Quality {
 	return film.QualityPlus
 }
 
-// inputs reads the inputs in all their spellings: a URL, an object, or an array of either, named `inputs` or `input`.
-// This version takes one: the film.
+// inputs reads the inputs of an asset. This version takes one: the film.
 func inputs(f *fields) []film.Input {
-	name, items := "inputs", f.items("inputs")
-	if old := f.items("input"); len(old) > 0 {
-		if len(items) > 0 {
-			f.r.refuse("`input` is the old name of `inputs`: give one of them")
-		}
-		name, items = "input", old
-	}
 	var out []film.Input
-	for i, raw := range items {
-		in, ok := input(f.r, fmt.Sprintf("%s[%d]", name, i), raw, i == 0)
-		if !ok {
-			return nil
+	for i, item := range inputItems(f) {
+		in := openInput(f.r, item, i == 0, inputParameters())
+		if strings.HasPrefix(in.text("url", maxURL), "mux://") {
+			f.r.refuse("`%surl` is not supported by this version of filmcan: clips of other assets (mux://)", in.path)
 		}
-		out = append(out, in)
+		out = append(out, film.Input{URL: httpURL(in, "url")})
+	}
+	if f.err() != nil {
+		return nil
 	}
 	return out
 }
 
-func input(r *reader, path string, raw json.RawMessage, first bool) (film.Input, bool) {
-	in := &fields{path: path + ".", r: r}
-	switch raw[0] {
-	case '"':
-		in.values = map[string]json.RawMessage{"url": raw}
-	case '{':
-		in.parse(raw)
-	default:
-		r.refuse("`%s` must be a URL or an object with a url", path)
-		return film.Input{}, false
+// inputItem is one input as it stands in a body.
+type inputItem struct {
+	path string
+	raw  json.RawMessage
+}
+
+// inputItems finds the inputs in all their spellings: a URL, an object, or an array of either, named `inputs` or
+// `input`.
+func inputItems(f *fields) []inputItem {
+	name, items := "inputs", f.items("inputs")
+	if old := f.items("input"); len(old) > 0 {
+		if len(items) > 0 {
+			f.r.refuse("`%sinput` is the old name of `%[1]sinputs`: give one of them", f.path)
+		}
+		name, items = "input", old
 	}
-	in.refuseUnbuilt(createParameters(), "inputs[].")
+	out := make([]inputItem, len(items))
+	for i, raw := range items {
+		out[i] = inputItem{fmt.Sprintf("%s%s[%d]", f.path, name, i), raw}
+	}
+	return out
+}
+
+// openInput opens one input and refuses what of it is not built, by its table.
+func openInput(r *reader, item inputItem, first bool, table []Parameter) *fields {
+	in := &fields{path: item.path + ".", r: r}
+	switch item.raw[0] {
+	case '"':
+		in.values = map[string]json.RawMessage{"url": item.raw}
+	case '{':
+		in.parse(item.raw)
+	default:
+		r.refuse("`%s` must be a URL or an object with a url", item.path)
+		return in
+	}
+	in.refuseUnbuilt(table, "inputs[].")
 	if kind := choice(in, "type", film.TrackVideo, film.TrackAudio, film.TrackText); kind == film.TrackText {
 		r.refuse("`%stype` is not supported by this version of filmcan: text tracks", in.path)
 	}
 	if !first {
-		r.refuse("`%s` is not supported by this version of filmcan: an asset has one input", path)
+		r.refuse("`%s` is not supported by this version of filmcan: an asset has one input", item.path)
 	}
-	if strings.HasPrefix(in.text("url", maxURL), "mux://") {
-		r.refuse("`%surl` is not supported by this version of filmcan: clips of other assets (mux://)", in.path)
-	}
-	address := httpURL(in, "url")
-	return film.Input{URL: address}, r.err == nil
+	return in
 }
 
 // httpURL reads an http or https URL and leaves it exactly as it is: signatures depend on every byte.
@@ -160,22 +176,22 @@ func policies(f *fields) []film.Policy {
 	var out []film.Policy
 	now, old := f.items("playback_policies"), f.items("playback_policy")
 	if len(now) > 0 && len(old) > 0 {
-		f.r.refuse("`playback_policy` is the old name of `playback_policies`: give one of them")
+		f.r.refuse("`%splayback_policy` is the old name of `%[1]splayback_policies`: give one of them", f.path)
 	}
 	for _, raw := range now {
-		out = append(out, policy(f.r, "playback_policies", raw))
+		out = append(out, policy(f.r, f.path+"playback_policies", raw))
 	}
 	for _, raw := range old {
-		out = append(out, policy(f.r, "playback_policy", raw))
+		out = append(out, policy(f.r, f.path+"playback_policy", raw))
 	}
 	for i, raw := range f.items("advanced_playback_policies") {
-		one := &fields{path: fmt.Sprintf("advanced_playback_policies[%d].", i), r: f.r}
+		one := &fields{path: fmt.Sprintf("%sadvanced_playback_policies[%d].", f.path, i), r: f.r}
 		if raw[0] != '{' {
-			f.r.refuse("`advanced_playback_policies` must hold objects")
+			f.r.refuse("`%sadvanced_playback_policies` must hold objects", f.path)
 			break
 		}
 		one.parse(raw)
-		one.refuseUnbuilt(createParameters(), "advanced_playback_policies[].")
+		one.refuseUnbuilt(assetOptions(), "advanced_playback_policies[].")
 		if value := one.get("policy"); value != nil {
 			out = append(out, policy(f.r, one.path+"policy", value))
 		} else {
@@ -183,7 +199,7 @@ func policies(f *fields) []film.Policy {
 		}
 	}
 	if len(out) > maxPlaybacks {
-		f.r.refuse("`playback_policies` must not name more than %d policies", maxPlaybacks)
+		f.r.refuse("`%splayback_policies` must not name more than %d policies", f.path, maxPlaybacks)
 	}
 	if f.err() != nil {
 		return nil

@@ -197,6 +197,10 @@ func TestTheTableOfParametersIsKept(t *testing.T) {
 			_, err := muxapi.DecodeNewPlayback([]byte(`{` + fields + `}`))
 			return err
 		},
+		"CreateUploadRequest": func(fields string) error {
+			_, err := muxapi.DecodeNewUpload([]byte(`{` + fields + `}`))
+			return err
+		},
 		"CreateWebhookRequest": func(fields string) error {
 			_, err := muxapi.DecodeNewWebhook([]byte(`{` + fields + `}`))
 			return err
@@ -207,7 +211,11 @@ func TestTheTableOfParametersIsKept(t *testing.T) {
 		},
 	}
 	// What the parameters mean beside their types, for those that are taken.
-	meant := map[string]string{"inputs": `"` + filmURL + `"`, "input": `"` + filmURL + `"`, "inputs[].url": `"` + filmURL + `"`, "address": `"` + filmURL + `"`, "meta": `{"title":"x"}`, "advanced_playback_policies": `[{"policy":"public"}]`}
+	meant := map[string]string{
+		"inputs": `"` + filmURL + `"`, "input": `"` + filmURL + `"`, "inputs[].url": `"` + filmURL + `"`, "address": `"` + filmURL + `"`,
+		"meta": `{"title":"x"}`, "advanced_playback_policies": `[{"policy":"public"}]`, "timeout": `60`,
+		"new_asset_settings.inputs": `[{}]`, "new_asset_settings.input": `[{}]`,
+	}
 	refused, taken := 0, 0
 	for _, b := range muxapi.Bodies() {
 		for _, p := range b.Parameters {
@@ -220,8 +228,10 @@ func TestTheTableOfParametersIsKept(t *testing.T) {
 				if len(p.Enum) > 0 {
 					value = `"` + p.Enum[0] + `"`
 				}
-				if meant[p.Name] != "" {
-					value = meant[p.Name]
+				for _, name := range []string{strings.TrimPrefix(p.Name, "new_asset_settings."), p.Name} {
+					if meant[name] != "" {
+						value = meant[name]
+					}
 				}
 			}
 			field := fieldAt(p.Name, value)
@@ -245,6 +255,15 @@ func TestTheTableOfParametersIsKept(t *testing.T) {
 
 // fieldAt writes a field where the table says that it stands, with what it needs around it.
 func fieldAt(name, value string) string {
+	if inner, ok := strings.CutPrefix(name, "new_asset_settings.inputs[]."); ok {
+		return `"new_asset_settings":{"inputs":[{"` + inner + `":` + value + `}]}`
+	}
+	if inner, ok := strings.CutPrefix(name, "new_asset_settings.inp"); ok {
+		return `"new_asset_settings":{"inp` + inner + `":` + value + `}`
+	}
+	if inner, ok := strings.CutPrefix(name, "new_asset_settings."); ok {
+		return `"new_asset_settings":{` + fieldAt(inner, value) + `}`
+	}
 	if inner, ok := strings.CutPrefix(name, "inputs[]."); ok {
 		return `"input":null,"inputs":[{"url":"` + filmURL + `","` + inner + `":` + value + `}]`
 	}
@@ -380,7 +399,7 @@ func FuzzRequests(f *testing.F) {
 	for _, body := range []string{
 		`{"inputs":"https://a.example/x.mp4"}`, `{"input":[{"url":"http://a/b","overlay_settings":{}}],"playback_policy":["public","signed"]}`,
 		`{"inputs":{"url":"https://a.example/x"},"meta":{"title":"t"},"passthrough":"p","master_access":"temporary","encoding_tier":"smart"}`,
-		`{"meta":null}`, `{"policy":"public"}`, `{"address":"https://a.example/","enabled":"1"}`, `[`, ``, `{"inputs":[null,{"type":"text"}]}`,
+		`{"meta":null}`, `{"policy":"public"}`, `{"address":"https://a.example/","enabled":"1"}`, `{"cors_origin":"*","timeout":"3600","new_asset_settings":{"input":[{}],"playback_policy":"signed"}}`, `{"timeout":6e1}`, `[`, ``, `{"inputs":[null,{"type":"text"}]}`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -400,6 +419,13 @@ func FuzzRequests(f *testing.F) {
 			}
 		}
 		for _, decode := range []func([]byte) error{
+			func(b []byte) error {
+				n, err := muxapi.DecodeNewUpload(b)
+				if err == nil && (n.Timeout < film.UploadTimeoutMin || n.Timeout > film.UploadTimeoutMax || len(n.CORSOrigin) > 4*2048) {
+					t.Errorf("accepted beyond a limit: %+v", n)
+				}
+				return err
+			},
 			func(b []byte) error { _, err := muxapi.DecodeAssetPatch(b); return err },
 			func(b []byte) error { _, err := muxapi.DecodeMasterAccess(b); return err },
 			func(b []byte) error { _, err := muxapi.DecodeNewPlayback(b); return err },

@@ -30,7 +30,7 @@ func SchemaRef(name string) *Schema { return &Schema{Ref: "#/components/schemas/
 func Schemas() map[string]*Schema {
 	all := map[string]*Schema{}
 	for _, t := range []reflect.Type{
-		reflect.TypeFor[AssetList](), reflect.TypeFor[PlaybackOwner](), reflect.TypeFor[InputInfo](), reflect.TypeFor[Webhook](),
+		reflect.TypeFor[AssetList](), reflect.TypeFor[Upload](), reflect.TypeFor[PlaybackOwner](), reflect.TypeFor[InputInfo](), reflect.TypeFor[Webhook](),
 		reflect.TypeFor[Whoami](), reflect.TypeFor[Delivery](), reflect.TypeFor[Event](), reflect.TypeFor[Failed](),
 	} {
 		schemaOf(t, all)
@@ -144,6 +144,12 @@ func (s *Schema) open(step string) *Schema {
 
 func (p Parameter) schema() *Schema {
 	s := &Schema{Type: strings.Split(p.Type, "|"), Description: p.Note}
+	if p.Minimum != 0 {
+		s.Minimum = &p.Minimum
+	}
+	if p.Maximum != 0 {
+		s.Maximum = &p.Maximum
+	}
 	switch {
 	case !slices.Contains(s.Type, "array"):
 		s.Enum = p.Enum

@@ -24,6 +24,9 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 	}{
 		{"AssetList", encode(t, muxapi.AssetsOf([]film.Asset{preparing(), ready(), opened(t), errored(t), soundOnly(t)}, "x", links{}))},
 		{"Event", body},
+		{"Upload", encode(t, muxapi.UploadOf(waiting(), links{}))},
+		{"Upload", encode(t, muxapi.UploadOf(failed(t), links{}))},
+		{"Upload", encode(t, muxapi.UploadOf(bare(), links{}))},
 		{"Webhook", encode(t, muxapi.NewWebhookOf(film.Webhook{ID: "w", Secret: "s", CreatedAt: born()}))},
 		{"Whoami", encode(t, muxapi.WhoamiOf(film.Principal{Token: film.AccessToken{Permissions: film.AllPermissions()}}))},
 		{"Delivery", encode(t, muxapi.DeliveriesOf([]film.Delivery{delivery(t)})[0])},
@@ -117,6 +120,14 @@ func TestRequestSchemasHoldWhatIsTaken(t *testing.T) {
 	url := create.Properties["inputs"].Items.Properties["url"]
 	if url == nil || !slices.Equal(url.Type, []string{"string"}) || create.Properties["meta"].Properties["title"] == nil {
 		t.Errorf("nested fields are missing: %+v", create)
+	}
+	upload := all["CreateUploadRequest"]
+	options := upload.Properties["new_asset_settings"].Properties
+	if options["playback_policies"] == nil || options["meta"].Properties["title"] == nil || options["inputs"].Items.Properties["url"] != nil || options["test"] != nil {
+		t.Errorf("new_asset_settings of an upload: %v", options)
+	}
+	if timeout := upload.Properties["timeout"]; *timeout.Minimum != 60 || *timeout.Maximum != 604800 || upload.Required != nil {
+		t.Errorf("timeout of an upload: %+v, required %v", timeout, upload.Required)
 	}
 	if got := all["Asset"].Properties["max_stored_resolution"].Enum; !slices.Equal(got, []string{"Audio only", "SD", "HD", "FHD", "UHD"}) {
 		t.Errorf("enum of max_stored_resolution: %q", got)

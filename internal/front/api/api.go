@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"filmcan/internal/film"
 	"filmcan/internal/front/door"
@@ -29,6 +30,11 @@ type Catalog interface {
 	CreatePlayback(ctx context.Context, env film.EnvironmentID, asset film.AssetID, policy film.Policy) (film.Playback, error)
 	DeletePlayback(ctx context.Context, env film.EnvironmentID, asset film.AssetID, id film.PlaybackID) error
 	PlaybackOwner(ctx context.Context, env film.EnvironmentID, id film.PlaybackID) (film.Playback, film.AssetID, error)
+
+	CreateUpload(ctx context.Context, env film.EnvironmentID, s film.AssetSettings, corsOrigin string, timeout time.Duration) (film.Upload, error)
+	Upload(ctx context.Context, env film.EnvironmentID, id film.UploadID) (film.Upload, error)
+	Uploads(ctx context.Context, env film.EnvironmentID, limit, page int) ([]film.Upload, error)
+	CancelUpload(ctx context.Context, env film.EnvironmentID, id film.UploadID) (film.Upload, error)
 
 	CreateWebhook(ctx context.Context, env film.EnvironmentID, address string) (film.Webhook, error)
 	Webhooks(ctx context.Context, env film.EnvironmentID, limit, page int) ([]film.Webhook, error)

@@ -172,6 +172,9 @@ func (rt route) describe() operation {
 	if rt.waits {
 		fails = append(fails, http.StatusPreconditionFailed)
 	}
+	if rt.ends {
+		fails = append(fails, http.StatusForbidden)
+	}
 	if rt.stream != nil {
 		fails = append(fails, http.StatusServiceUnavailable)
 		o.Parameters = append(o.Parameters, parameter{

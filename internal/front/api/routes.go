@@ -24,6 +24,8 @@ type route struct {
 	list, cursor bool
 	// waits says that the route refuses with a 412 while an asset is preparing.
 	waits bool
+	// ends says that the route refuses with a 403 what is over already.
+	ends bool
 
 	handle handler
 	// stream is instead of handle where the answer has no end. An error before the first byte is answered.
@@ -39,6 +41,8 @@ func (a *API) routes() []route {
 		assets    = "/video/v1/assets"
 		asset     = assets + "/{ASSET_ID}"
 		playbacks = asset + "/playback-ids"
+		uploads   = "/video/v1/uploads"
+		upload    = uploads + "/{UPLOAD_ID}"
 		webhooks  = "/system/v1/webhooks"
 		webhook   = webhooks + "/{WEBHOOK_ID}"
 	)
@@ -88,6 +92,22 @@ func (a *API) routes() []route {
 		{
 			method: http.MethodGet, path: "/video/v1/playback-ids/{PLAYBACK_ID}", may: film.VideoRead, status: http.StatusOK,
 			summary: "Find what a playback id plays", answer: "PlaybackOwner", handle: a.playbackOwner,
+		},
+		{
+			method: http.MethodPost, path: uploads, may: film.VideoWrite, status: http.StatusCreated,
+			summary: "Create a direct upload", answer: "Upload", handle: a.createUpload,
+		},
+		{
+			method: http.MethodGet, path: uploads, may: film.VideoRead, status: http.StatusOK,
+			summary: "List direct uploads, newest first", answer: "Upload", list: true, query: pages, handle: a.listUploads,
+		},
+		{
+			method: http.MethodGet, path: upload, may: film.VideoRead, status: http.StatusOK,
+			summary: "Get a direct upload", answer: "Upload", handle: a.getUpload,
+		},
+		{
+			method: http.MethodPut, path: upload + "/cancel", may: film.VideoWrite, status: http.StatusOK,
+			summary: "Cancel a direct upload that is waiting", answer: "Upload", ends: true, handle: a.cancelUpload,
 		},
 		{
 			method: http.MethodGet, path: "/system/v1/whoami", status: http.StatusOK,

@@ -22,8 +22,13 @@ func (w *world) things(t *testing.T, who caller) things {
 	_, a := w.create(t, who, filmBody)
 	hook := w.ask(t, who, "POST", "/system/v1/webhooks", `{"address":"https://a.example/hook"}`)
 	hook.want(t, 201)
+	upload := w.ask(t, who, "POST", "/video/v1/uploads", `{}`)
+	upload.want(t, 201)
 	w.makeReady(t, a.text("data.id"))
-	return things{"ASSET_ID": a.text("data.id"), "PLAYBACK_ID": a.text("data.playback_ids.0.id"), "WEBHOOK_ID": hook.text("data.id")}
+	return things{
+		"ASSET_ID": a.text("data.id"), "PLAYBACK_ID": a.text("data.playback_ids.0.id"), "WEBHOOK_ID": hook.text("data.id"),
+		"UPLOAD_ID": upload.text("data.id"),
+	}
 }
 
 var wildcard = regexp.MustCompile(`\{[A-Z_]+\}`)
@@ -43,6 +48,7 @@ func goodBody(rt route) string {
 	return map[string]string{
 		"CreateAssetRequest": filmBody, "UpdateAssetRequest": `{"passthrough":"stolen"}`,
 		"UpdateMasterAccessRequest": `{"master_access":"temporary"}`, "CreatePlaybackIDRequest": `{"policy":"public"}`,
+		"CreateUploadRequest":  `{"cors_origin":"*"}`,
 		"CreateWebhookRequest": `{"address":"https://other.example/"}`, "UpdateWebhookRequest": `{"enabled":false}`,
 	}[rt.body()]
 }
@@ -71,7 +77,7 @@ func TestEnvironmentsAreWalls(t *testing.T) {
 	if tried < 12 {
 		t.Errorf("only %d routes were tried", tried)
 	}
-	for _, list := range []string{"/video/v1/assets", "/system/v1/webhooks"} {
+	for _, list := range []string{"/video/v1/assets", "/video/v1/uploads", "/system/v1/webhooks"} {
 		a := w.ask(t, stranger, "GET", list, "")
 		a.want(t, 200)
 		for name, id := range theirs {
@@ -84,6 +90,7 @@ func TestEnvironmentsAreWalls(t *testing.T) {
 		t.Errorf("the asset was %s and is %s", before.raw, after.raw)
 	}
 	w.do(t, "GET", theirs.path("/system/v1/webhooks/{WEBHOOK_ID}"), "", 200).equal(t, "data.enabled", true)
+	w.do(t, "GET", theirs.path("/video/v1/uploads/{UPLOAD_ID}"), "", 200).equal(t, "data.status", "waiting")
 }
 
 // Without the route's permission there is nothing; with it alone there is.

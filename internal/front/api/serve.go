@@ -37,6 +37,8 @@ func (c call) env() film.EnvironmentID { return c.Environment.ID }
 func (c call) asset() film.AssetID       { return film.AssetID(c.request.PathValue("ASSET_ID")) }
 func (c call) playback() film.PlaybackID { return film.PlaybackID(c.request.PathValue("PLAYBACK_ID")) }
 
+func (c call) upload() film.UploadID { return film.UploadID(c.request.PathValue("UPLOAD_ID")) }
+
 func (c call) webhook() film.WebhookID { return film.WebhookID(c.request.PathValue("WEBHOOK_ID")) }
 
 // serve is the way of every request: who is it, may they, what do they send; then the route's own handler; then the

@@ -47,6 +47,10 @@ func (testLinks) MasterURL(g film.Grant, m film.Master) string {
 	return "https://films.example/master/" + string(g.ID) + "/" + m.Filename() + "?skid=default&signature=c2ln"
 }
 
+func (testLinks) UploadURL(u film.Upload) string {
+	return "https://films.example/upload/" + string(u.ID) + "?token=dG9rZW4"
+}
+
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
 	db, err := sqldb.Open(tb.Context(), sqldb.Config{URL: "sqlite:" + filepath.Join(tb.TempDir(), "catalog.db")})

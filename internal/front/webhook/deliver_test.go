@@ -60,6 +60,7 @@ func (s *shelf) RecordAttempt(_ context.Context, _ film.DeliveryID, a film.Attem
 type links struct{}
 
 func (links) MasterURL(film.Grant, film.Master) string { return "http://x/master" }
+func (links) UploadURL(film.Upload) string             { return "http://x/upload" }
 
 // deliverer has one delivery d1 to the address, and reaches loopback.
 func deliverer(t *testing.T, address string, cfg webhook.Config) (*webhook.Deliverer, *shelf) {
