@@ -35,7 +35,7 @@ func (in *Intake) examine(ctx context.Context, a film.Asset, src *source) (*view
 		return in.examineMP4(ctx, a, src)
 	default:
 		if kind.Demuxer() == "" {
-			return nil, sayKind(kind)
+			return nil, sayKind(kind, a.IngestType)
 		}
 		return in.examineOther(ctx, a, src, kind)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"filmcan/internal/film"
@@ -62,6 +63,7 @@ type Intake struct {
 	rooms   *rooms
 	// turns are Jobs; tables is for one film: an index may take hundreds of megabytes.
 	turns, tables turns
+	heads         sync.Mutex // held while the tables of an upload that is under way are in memory
 }
 
 // New returns an intake and removes what crashed ones left in the work folder.
@@ -109,7 +111,7 @@ func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, las
 		return in.abandon(ctx, a)
 	}
 	if attempt > last {
-		return in.refuse(ctx, a, gaveUp(nil))
+		return in.refuse(ctx, a, gaveUp(a, nil))
 	}
 	began := time.Now()
 	err = in.watched(ctx, a, func(ctx context.Context, m *meter) error { return in.prepare(ctx, a, m) })
@@ -131,7 +133,7 @@ func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, las
 	case lacksRoom(err):
 		return in.wait(ctx, a, err)
 	case attempt >= last:
-		return errors.Join(fmt.Errorf("ingest asset %s: %w", a.ID, err), in.refuse(ctx, a, gaveUp(err)))
+		return errors.Join(fmt.Errorf("ingest asset %s: %w", a.ID, err), in.refuse(ctx, a, gaveUp(a, err)))
 	}
 	return fmt.Errorf("ingest asset %s: %w", a.ID, err)
 }
@@ -196,7 +198,7 @@ func (in *Intake) tell(ctx context.Context, a film.Asset, found film.Found) erro
 }
 
 // refuse ends the asset. The bytes of what is no film go, rows before bytes; a film that cannot be prepared is kept as
-// it came until its asset is deleted.
+// it came until its asset is deleted, and so is an upload that failed through no fault of its own.
 func (in *Intake) refuse(ctx context.Context, a film.Asset, f *failure) error {
 	if len(f.reasons) > 0 {
 		if err := overIsGone(in.catalog.AssetDetected(ctx, a.ID, f.reasons)); err != nil && !errors.Is(err, errGone) {
@@ -211,17 +213,25 @@ func (in *Intake) refuse(ctx context.Context, a film.Asset, f *failure) error {
 		return err
 	}
 	point.Hit("intake.refused")
-	if f.film() {
+	a.Status, a.Failure, a.NonStandard = film.AssetErrored, new(f.stored()), f.reasons
+	if kept(a) {
 		return nil
 	}
 	return in.remove(ctx, a.Film)
 }
 
-// abandon clears up after an asset that is no longer preparing: its bytes go, unless another worker made it ready or
-// refused it as a film.
+// kept reports whether the bytes of an asset that is no longer preparing stay: they may be the only copy. An input can be
+// fetched again.
+func kept(a film.Asset) bool {
+	return a.Status != film.AssetErrored || len(a.NonStandard) > 0 ||
+		a.IngestType == film.IngestUpload && a.Failure.Type == failedHere
+}
+
+// abandon clears up after an asset that is no longer preparing: its bytes go, unless another worker made it ready, or
+// errored with its bytes kept.
 func (in *Intake) abandon(ctx context.Context, a film.Asset) error {
 	now, err := in.catalog.AssetForWork(ctx, a.ID)
-	if err == nil && (now.Status != film.AssetErrored || len(now.NonStandard) > 0) {
+	if err == nil && kept(now) {
 		return nil
 	}
 	if err != nil && !film.IsCode(err, film.CodeNotFound) {

@@ -114,7 +114,7 @@ func (in *Intake) wait(ctx context.Context, a film.Asset, err error) error {
 	waited := time.Since(a.CreatedAt)
 	if waited >= in.cfg.Patience {
 		in.log.ErrorContext(ctx, "no room for an input, given up", "asset", a.ID, "waited", waited, "error", err)
-		return in.refuse(ctx, a, fail(whyNoRoom, err, "The server has had no room for the input for %s. Please create the asset again later.", in.cfg.Patience))
+		return in.refuse(ctx, a, noRoomLeft(a, in.cfg.Patience, err))
 	}
 	after := min(max(waited/4, roomPauseMin), roomPauseMax)
 	after += rand.N(cmp.Or(after/4, 1)) //nolint:gosec // spreads load, protects nothing

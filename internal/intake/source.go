@@ -23,9 +23,12 @@ type source struct {
 	close  func() error
 }
 
-// source returns the asset's film, fetched if it is not there yet.
+// source returns the asset's film, fetched if it is not there yet. That of an upload was sealed before its asset was.
 func (in *Intake) source(ctx context.Context, a film.Asset, m *meter) (*source, error) {
 	ref := vault.Ref{Film: a.Film, Part: vault.Source}
+	if a.IngestType == film.IngestUpload {
+		return in.openSource(ctx, ref)
+	}
 	w, err := in.vault.Append(ctx, ref)
 	if errors.Is(err, vault.ErrSealed) {
 		return in.openSource(ctx, ref)
@@ -57,7 +60,7 @@ func (in *Intake) openSource(ctx context.Context, ref vault.Ref) (*source, error
 // isFilm refuses what cannot be a film by its first bytes, before the rest is fetched.
 func isFilm(head []byte) error {
 	if k := sniff.Sniff(head); k.Demuxer() == "" {
-		return sayKind(k)
+		return sayKind(k, film.IngestURL)
 	}
 	return nil
 }
@@ -69,10 +72,15 @@ func (s *source) kind() (sniff.Kind, error) {
 		return sniff.Unknown, err
 	}
 	k := sniff.Sniff(head)
-	if n := sniff.Missing(head, s.size); n > 0 {
-		return k, fail(whyUnread, nil, "The input is incomplete: it is %s that lacks the last %d of its bytes. Was the recording or the transfer interrupted?", k.Name(), n)
+	return k, incomplete(k, head, s.size)
+}
+
+// incomplete returns a *failure where the film that begins so says that it is longer.
+func incomplete(k sniff.Kind, head []byte, size int64) error {
+	if n := sniff.Missing(head, size); n > 0 {
+		return fail(whyUnread, nil, "The input is incomplete: it is %s that lacks the last %d of its bytes. Was the recording or the transfer interrupted?", k.Name(), n)
 	}
-	return k, nil
+	return nil
 }
 
 // seal makes the film durable and final. Reading it is over then; sealing it again does nothing.

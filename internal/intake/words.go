@@ -80,17 +80,32 @@ func (f *failure) transient() *failure {
 	return f
 }
 
+// failedHere is the type of the failures that are not the input's doing.
+const failedHere = "processing_error"
+
 // stored is the failure as the asset keeps it.
 func (f *failure) stored() film.Failure {
 	kind := "invalid_input"
 	if f.why == whyGaveUp || f.why == whyNoRoom {
-		kind = "processing_error"
+		kind = failedHere
 	}
 	return film.Failure{Type: kind, Messages: []string{f.message}, Reasons: f.reasons}
 }
 
-func gaveUp(cause error) *failure {
-	return fail(whyGaveUp, cause, "The input could not be processed because of a problem on our side. Please create the asset again.")
+func gaveUp(a film.Asset, cause error) *failure {
+	return fail(whyGaveUp, cause, "The input could not be processed because of a problem on our side. Please %s again.", create(a))
+}
+
+func noRoomLeft(a film.Asset, patience time.Duration, cause error) *failure {
+	return fail(whyNoRoom, cause, "The server has had no room for the input for %s. Please %s again later.", patience, create(a))
+}
+
+// create is how an asset like this one is made.
+func create(a film.Asset) string {
+	if a.IngestType == film.IngestUpload {
+		return "upload the film"
+	}
+	return "create the asset"
 }
 
 // sayOutbound puts a request that got no answer into words.
@@ -169,16 +184,20 @@ func sayStatus(status int) *failure {
 }
 
 // sayKind puts a file that is no film into words.
-func sayKind(k sniff.Kind) *failure {
+func sayKind(k sniff.Kind, from film.IngestType) *failure {
+	empty, page, itself := "the server sent no bytes", " Does the URL lead to a page about the film instead of the file itself?", "give the URL of"
+	if from == film.IngestUpload {
+		empty, page, itself = "no bytes were sent", "", "upload"
+	}
 	if k == sniff.Empty {
-		return fail(whyEmpty, nil, "The input is empty: the server sent no bytes.")
+		return fail(whyEmpty, nil, "The input is empty: %s.", empty)
 	}
 	text := fmt.Sprintf("The input is not a film: it is %s.", k.Name())
 	switch k {
 	case sniff.HTML:
-		text += " Does the URL lead to a page about the film instead of the file itself?"
+		text += page
 	case sniff.HLS, sniff.DASH, sniff.Playlist, sniff.SDP, sniff.Concat:
-		text += " Playlists and manifests cannot be ingested; give the URL of the film itself."
+		text += " Playlists and manifests cannot be ingested; " + itself + " the film itself."
 	case sniff.Archive:
 		text += " Unpack it first."
 	default:

@@ -48,7 +48,8 @@ func (v *Verdict) add(key, value, format string, args ...any) {
 }
 
 // Check says what a film is fit for, by its tables, its parameter sets and the first bytes of its key frames. Nothing is
-// decoded. r reads the file that x is the index of. Errors are failures to read, or the context's.
+// decoded. r reads the file that x is the index of; without it the frames are not looked at. Errors are failures to read,
+// or the context's.
 func Check(ctx context.Context, x *Index, r io.ReaderAt, tier Tier) (*Verdict, error) {
 	v := &Verdict{Reasons: map[string]string{}}
 	fit := true

@@ -48,6 +48,9 @@ func (v *Verdict) checkGOPs(ctx context.Context, t *Track, r io.ReaderAt, s stan
 		}
 	}
 	leading := v.checkTables(t, s)
+	if r == nil {
+		return nil
+	}
 	return v.checkKeyFrames(ctx, t, r, leading)
 }
 
