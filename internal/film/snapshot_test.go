@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestStoredForm holds the JSON form in which assets are stored, version 1 of the snapshots: rows and events are read
+// TestStoredForm holds the JSON form in which assets and uploads are stored, version 1 of the snapshots: rows and events are read
 // back years later. A field may be added; a change of an existing line needs a migration and a new SnapshotVersion.
 func TestStoredForm(t *testing.T) {
 	t.Parallel()
@@ -24,8 +24,12 @@ func TestStoredForm(t *testing.T) {
 	granted.NonStandard = Reasons{ReasonVideoGOPSize: "11.2"}
 	granted.Media.Audio.SampleSize = 16
 	granted.Settings.Meta = Meta{Title: "Title", CreatorID: "creator", ExternalID: "external"}
-	for name, a := range map[string]Asset{"ready": granted, "errored": states()["errored"], "preparing": states()["preparing"]} {
-		got, err := json.MarshalIndent(Snapshot{Asset: &a}, "", "  ")
+	shots := map[string]Snapshot{
+		"ready": {Asset: &granted}, "errored": {Asset: new(states()["errored"])}, "preparing": {Asset: new(states()["preparing"])},
+		"upload": {Upload: new(uploads()["waiting"])}, "upload-errored": {Upload: new(uploads()["errored with its asset"])},
+	}
+	for name, shot := range shots {
+		got, err := json.MarshalIndent(shot, "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,8 +51,8 @@ func TestStoredForm(t *testing.T) {
 		if err := json.Unmarshal(want, &back); err != nil {
 			t.Fatal(err)
 		}
-		if !reflect.DeepEqual(*back.Asset, a) {
-			t.Errorf("%s is read back as\n%+v\nwant\n%+v", name, *back.Asset, a)
+		if !reflect.DeepEqual(back, shot) {
+			t.Errorf("%s is read back as\n%+v\nwant\n%+v", name, back, shot)
 		}
 	}
 }

@@ -260,7 +260,7 @@ func constantsOf(t *testing.T, typ string) []string {
 	t.Helper()
 	fset := token.NewFileSet()
 	var values []string
-	for _, file := range []string{"asset.go", "master.go"} {
+	for _, file := range []string{"asset.go", "master.go", "upload.go"} {
 		f, err := parser.ParseFile(fset, file, nil, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -128,10 +128,10 @@ func (u Upload) Cancel(now time.Time) (Upload, Change, error) {
 
 // Expire ends an upload whose time is over while it is waiting. There is no event for that (reference page, 4.4).
 func (u Upload) Expire(now time.Time) (Upload, Change) {
+	u = u.clone()
 	if u.Status != UploadWaiting || now.Before(u.Deadline()) {
 		return u, Change{}
 	}
-	u = u.clone()
 	u.Status = UploadTimedOut
 	return u, Change{Jobs: []Job{{Args: PurgeFilm{Film: u.Film}}}}
 }
@@ -139,11 +139,11 @@ func (u Upload) Expire(now time.Time) (Upload, Change) {
 // Fail ends an upload whose bytes are no film (while it is waiting: they are purged), or whose asset became errored
 // (its bytes are the asset's). A final state stays as it is.
 func (u Upload) Fail(f UploadFailure, now time.Time) (Upload, Change) {
+	u = u.clone()
 	if u.Status != UploadWaiting && u.Status != UploadAssetCreated {
 		return u, Change{}
 	}
 	waiting := u.Status == UploadWaiting
-	u = u.clone()
 	u.Status, u.Failure = UploadErrored, &f
 	var c Change
 	c.uploadEvent(EventUploadErrored, u, now)
