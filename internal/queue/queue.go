@@ -92,6 +92,15 @@ func cooldown(lane Lane) time.Duration {
 	return 50 * time.Millisecond
 }
 
+// poll returns how often a lane is looked into unasked. SQLite tells nobody of a new job, so that this is what an event
+// waits for on its way out; a look that finds nothing costs some ten microseconds of the one writer.
+func (q *Queue) poll(lane Lane) time.Duration {
+	if q.cfg.Pool == nil && lane == Short {
+		return 50 * time.Millisecond
+	}
+	return time.Second
+}
+
 // Queue is the background work of one process. Handlers and periodic jobs are registered first, from one goroutine;
 // then all methods may be called from any.
 type Queue struct {
@@ -220,7 +229,7 @@ func (q *Queue) Stats(ctx context.Context) ([]Depth, error) {
 func (q *Queue) config(node string) *river.Config {
 	lanes := make(map[string]river.QueueConfig)
 	for lane, n := range q.cfg.Workers {
-		lanes[string(lane)] = river.QueueConfig{MaxWorkers: n, FetchCooldown: cooldown(lane)}
+		lanes[string(lane)] = river.QueueConfig{MaxWorkers: n, FetchCooldown: cooldown(lane), FetchPollInterval: q.poll(lane)}
 	}
 	longest := time.Duration(0)
 	for _, k := range q.kinds {

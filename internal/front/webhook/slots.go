@@ -72,7 +72,7 @@ func (s *slots) take(id film.WebhookID, retry bool) (give func(succeeded bool), 
 func (s *slots) later(r *receiver, now time.Time, limit int) time.Duration {
 	step := s.pace / time.Duration(limit)
 	if !r.fails {
-		step /= 10 // healthy receivers answer faster than they must
+		step /= 50 // healthy receivers answer much faster than they must
 	}
 	if r.next.Before(now) {
 		r.next = now
