@@ -50,8 +50,14 @@ func kind(status int) (string, int) {
 		return "not_found", 5
 	case http.StatusMethodNotAllowed:
 		return "method_not_allowed", 12
+	case http.StatusConflict:
+		return "conflict", 10
+	case http.StatusGone:
+		return "gone", 5
 	case http.StatusPreconditionFailed:
 		return "failed_request", 9
+	case http.StatusRequestEntityTooLarge:
+		return "too_large", 11
 	case http.StatusRequestedRangeNotSatisfiable:
 		return "invalid_range", 11
 	case http.StatusServiceUnavailable:

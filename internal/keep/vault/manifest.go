@@ -12,6 +12,7 @@ type manifest struct {
 	ref Ref
 	// Of a film that grows: the last sync, the notes, and where the log ends; what is behind that is torn.
 	synced synced
+	before int64 // size of the sync before that one, which no crash takes back
 	notes  map[string][]byte
 	end    int64
 	sum    uint32
@@ -87,7 +88,7 @@ func (m *manifest) add(r record) error {
 		if r.size < m.synced.size {
 			return fmt.Errorf("synced %d bytes after %d", r.size, m.synced.size)
 		}
-		m.synced = r
+		m.before, m.synced = m.synced.size, r
 	case note:
 		if len(r.value) == 0 {
 			delete(m.notes, r.key)
@@ -98,7 +99,7 @@ func (m *manifest) add(r record) error {
 			return fmt.Errorf("more than %d notes", maxNotes)
 		}
 	case restart:
-		m.synced = synced{}
+		m.before, m.synced = 0, synced{}
 		clear(m.notes)
 	default:
 		return fmt.Errorf("record of kind %q out of place", r.kind())

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
@@ -280,32 +281,72 @@ func (w *Writer) writeLog(f *framer) error {
 }
 
 // Restart forgets all bytes and notes, durably: the film begins anew.
-func (w *Writer) Restart() error {
+func (w *Writer) Restart() error { return w.Rewind(0) }
+
+// Rewind forgets all notes and the bytes from size on, durably: from there the film goes on differently. What stays must
+// have been synced, and is read once, for its hash.
+func (w *Writer) Rewind(size int64) error {
 	if err := w.usable(); err != nil {
 		return err
+	}
+	if size < 0 || size > w.last.size {
+		return fmt.Errorf("rewind film %s to %d bytes: %d are synced", w.ref, size, w.last.size)
 	}
 	if w.flight != nil {
 		<-w.flight.done // of bytes that are about to go
 		w.flight = nil
 	}
+	at, err := w.stateAt(size)
+	if err != nil {
+		return fmt.Errorf("rewind film %s: %w", w.ref, err)
+	}
 	frames := framer{sum: w.logSum}
 	frames.record(restart{})
+	if at.size > 0 {
+		frames.record(at)
+	}
 	if err := w.writeLog(&frames); err != nil {
-		return fmt.Errorf("restart film %s: %w", w.ref, err)
+		return fmt.Errorf("rewind film %s: %w", w.ref, err)
 	}
 	clear(w.notes)
 	clear(w.pending)
 	w.changes++
-	w.last = synced{}
-	err := w.piece.Truncate(0)
+	w.last = at
+	err = w.piece.Truncate(at.size)
 	if err == nil {
-		err = w.standAt(w.last)
+		err = w.standAt(at)
 	}
 	if err != nil {
-		w.broken = fmt.Errorf("film %s is to be taken up again: restart: %w", w.ref, explain(err))
+		w.broken = fmt.Errorf("film %s is to be taken up again: rewind: %w", w.ref, explain(err))
 	}
 	return w.broken
 }
+
+// stateAt returns the state behind the first size bytes, which are synced.
+func (w *Writer) stateAt(size int64) (synced, error) {
+	switch size {
+	case 0:
+		return synced{}, nil
+	case w.last.size:
+		return w.last, nil
+	}
+	h := sha256.New()
+	buf := w.vault.takeBuffer()
+	defer w.vault.buffers.Put(buf)
+	n, err := io.CopyBuffer(h, onlyReader{io.NewSectionReader(w.piece, 0, size)}, buf[:])
+	w.vault.stats.read.Add(n)
+	if err == nil && n < size {
+		err = damaged(w.ref, "%d bytes are left of %d that were synced", n, w.last.size)
+	}
+	if err != nil {
+		return synced{}, err
+	}
+	state, err := saveHash(h)
+	return synced{size: size, state: state}, err
+}
+
+// onlyReader hides a reader's WriteTo, so that a copy uses the buffer that it is given.
+type onlyReader struct{ io.Reader }
 
 // usable reports why nothing can be written.
 func (w *Writer) usable() error {

@@ -1,0 +1,443 @@
+package upload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"filmcan/internal/film"
+	"filmcan/internal/front/door"
+	"filmcan/internal/keep/vault"
+	"filmcan/internal/point"
+)
+
+// The notes that are kept beside the bytes.
+const (
+	// noteTotal is the film's length in digits, once a client has told it.
+	noteTotal = "upload.total"
+	// noteFilm counts the films that were begun under the upload: odd while the request that began one anew is at it,
+	// even when that is over.
+	noteFilm = "upload.film"
+)
+
+// receive takes a request that adds bytes or asks about them.
+func (d *Door) receive(w http.ResponseWriter, r *http.Request, u film.Upload) {
+	l := d.line(w, r)
+	defer d.forget(l)
+	a, err := func() (answer, error) {
+		want, err := parse(r)
+		if err != nil {
+			return answer{}, err
+		}
+		if d.cfg.MaxInput > 0 && want.most() > d.cfg.MaxInput {
+			return answer{}, tooLarge(d.cfg.MaxInput)
+		}
+		return d.take(r.Context(), u, want, l)
+	}()
+	d.reply(w, r, l, a, err)
+}
+
+// take waits for the upload to be free and does what is asked. When it returns, the upload is free again, and what it
+// says is durable.
+func (d *Door) take(ctx context.Context, u film.Upload, want request, l *line) (answer, error) {
+	if u.Status != film.UploadWaiting {
+		return d.again(ctx, u, want, l)
+	}
+	// What has arrived is kept even if its client is gone.
+	kept := context.WithoutCancel(ctx)
+	v := &visit{door: d, upload: u, want: want, line: l, ctx: kept}
+	patience, cancel := context.WithTimeoutCause(ctx, d.cfg.Patience, vault.ErrBusy)
+	defer cancel()
+	leave, err := d.turns.take(patience, u.ID, l, d.cfg.Takeover, v.peek)
+	if errors.Is(err, vault.ErrBusy) {
+		return v.busy()
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	defer leave()
+	switch err := v.open(patience); {
+	case errors.Is(err, vault.ErrSealed):
+		// All bytes are there: they were before, and what was to follow did not.
+		if u, err = d.complete(kept, u); err != nil {
+			return answer{}, err
+		}
+		return d.again(ctx, u, want, l)
+	case errors.Is(err, vault.ErrBusy):
+		return v.busy()
+	case err != nil:
+		return answer{}, err
+	}
+	defer func() { _ = v.film.Close() }()
+	return v.do()
+}
+
+// visit is one request at work on an upload that is waiting.
+type visit struct {
+	door   *Door
+	upload film.Upload
+	want   request
+	line   *line
+	ctx    context.Context //nolint:containedctx // of this one request, without its end
+
+	film    *vault.Writer
+	had     int64     // bytes that were there when it began, of this film
+	waited  bool      // another request was at it when this one came
+	begun   int64     // what noteFilm was then
+	checked time.Time // when the upload was found waiting
+}
+
+// peek notes which film the one is at whose turn it is.
+func (v *visit) peek() {
+	v.waited = true
+	g, err := v.door.vault.Growing(v.ctx, ref(v.upload))
+	if err != nil {
+		return // nothing is there yet, or all is
+	}
+	v.begun = number64(g.Notes[noteFilm])
+}
+
+// open opens the film for writing. Another process may be at it.
+func (v *visit) open(patience context.Context) error {
+	for {
+		w, err := v.door.vault.Append(v.ctx, ref(v.upload))
+		if errors.Is(err, vault.ErrBusy) {
+			if !v.waited {
+				v.peek()
+			}
+			pause := time.NewTimer(look)
+			select {
+			case <-patience.Done():
+				pause.Stop()
+				return context.Cause(patience)
+			case <-pause.C:
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		v.film = w
+		if err := v.stillWaiting(); err != nil {
+			_ = w.Close()
+			if errors.Is(err, errGone) {
+				// It may have been purged a moment ago, and Append has put it there again. Who finds it otherwise is the check.
+				_ = v.door.vault.Delete(v.ctx, v.upload.Film)
+			}
+			return err
+		}
+		return nil
+	}
+}
+
+// busy answers while another request does not end: a question with what is known to be safe, else to come again.
+func (v *visit) busy() (answer, error) {
+	if v.want.query {
+		if g, err := v.door.vault.Growing(v.ctx, ref(v.upload)); err == nil {
+			have := state{stored: g.Safe, total: totalOf(g.Notes)}
+			if decide(have, v.want, notSeen) == reportNone {
+				return answer{}, nil
+			}
+			return answer{stored: g.Safe}, nil
+		}
+	}
+	return answer{}, &film.Error{
+		Code: film.CodeUnavailable, Fault: film.FaultTransient,
+		Message: "Another request is sending to this upload. Try again in a moment.",
+	}
+}
+
+// stillWaiting asks whether the upload has ended meanwhile.
+func (v *visit) stillWaiting() error {
+	u, err := v.door.catalog.OpenUpload(v.ctx, v.upload.ID)
+	if film.IsCode(err, film.CodeNotFound) {
+		return errGone
+	}
+	if err != nil {
+		return err
+	}
+	v.upload, v.checked = u, time.Now()
+	if u.Status != film.UploadWaiting {
+		return over(u)
+	}
+	return nil
+}
+
+func (v *visit) have() state {
+	return state{stored: v.film.Size(), total: totalOf(v.film.Notes())}
+}
+
+// do follows the decisions. All of it happens while nobody else writes to the upload.
+func (v *visit) do() (answer, error) {
+	have := v.have()
+	// The film was begun anew while this one waited, by one that brought another: these bytes would be appended to it.
+	if begun := number64(v.film.Notes()[noteFilm]); v.waited && v.want.start > 0 && (begun != v.begun || v.begun%2 == 1) {
+		return answer{}, conflict()
+	} else if begun%2 == 1 {
+		if err := v.count(begun + 1); err != nil { // who was at it has died over it
+			return answer{}, err
+		}
+	}
+	v.had = have.stored
+	buf := v.door.takeBuffer()
+	defer v.door.giveBuffer(buf)
+	next := decide(have, v.want, notSeen)
+	var pending []byte // of the body, read but not stored
+	if next == compare {
+		same, rest, err := v.compare(buf, have.stored)
+		if err != nil {
+			return v.cut(err)
+		}
+		seen := equal
+		if len(rest) > 0 {
+			seen = different
+		}
+		next, pending = decide(have, v.want, seen), rest
+		if v.want.end == unknown && v.line.eof && v.want.start+same < have.stored {
+			next = anew // it ended before what is stored does: a shorter film
+		}
+		if next == anew {
+			have.stored = same
+		}
+	} else if next == anew {
+		have.stored = 0
+	}
+	switch next {
+	case reportNone:
+		return answer{}, nil
+	case report:
+		return answer{stored: have.stored}, nil
+	case refuse:
+		return answer{}, conflict()
+	case anew:
+		if err := v.beginAnew(have.stored); err != nil {
+			return answer{}, err
+		}
+	case extend, finish, compare:
+	}
+	return v.extend(buf, pending)
+}
+
+// compare holds the bytes of the body against those that are stored, up to the end of either. It returns how many are
+// the same, and if one is not, what was read from there on.
+func (v *visit) compare(buf *buffer, stored int64) (same int64, rest []byte, err error) {
+	return v.door.compare(v.line, v.film, buf, v.want, stored)
+}
+
+// compare reads the body of a request and what is stored in the same places, which ends at stored.
+func (d *Door) compare(body io.Reader, film io.ReaderAt, buf *buffer, want request, stored int64) (same int64, rest []byte, err error) {
+	other := d.takeBuffer()
+	defer d.giveBuffer(other)
+	end := stored
+	if want.end != unknown {
+		end = min(end, want.end)
+	}
+	defer func() { d.stats.compared.Add(same) }()
+	for at := want.start; at < end; {
+		n, err := body.Read(buf[:min(bufferSize, end-at)])
+		if n > 0 {
+			if m, err := film.ReadAt(other[:n], at); m < n {
+				return same, nil, passing("compare", err)
+			}
+			if !bytes.Equal(buf[:n], other[:n]) {
+				i := 0
+				for buf[i] == other[i] {
+					i++
+				}
+				return same + int64(i), buf[i:n], nil
+			}
+			same, at = same+int64(n), at+int64(n)
+		}
+		if errors.Is(err, io.EOF) && want.end == unknown {
+			return same, nil, nil
+		}
+		if err != nil && at < end {
+			return same, nil, err
+		}
+	}
+	return same, nil, nil
+}
+
+// beginAnew forgets what is stored behind the first size bytes, which the film that is coming shares.
+func (v *visit) beginAnew(size int64) error {
+	films := number64(v.film.Notes()[noteFilm])
+	if err := v.film.Rewind(size); err != nil {
+		return err
+	}
+	v.had = size
+	v.door.stats.anew.Add(1)
+	if err := v.count(films + 1 | 1); err != nil {
+		return err
+	}
+	return v.film.Sync()
+}
+
+func (v *visit) count(films int64) error {
+	return v.film.Note(noteFilm, strconv.AppendInt(nil, films, 10))
+}
+
+// extend appends what pending and the body have, until the end of the request, and then answers.
+func (v *visit) extend(buf *buffer, pending []byte) (answer, error) {
+	err := v.note()
+	if err == nil {
+		err = v.append(buf, pending)
+	}
+	if err != nil {
+		return v.cut(err)
+	}
+	if err := v.settle(); err != nil {
+		return answer{}, err
+	}
+	if v.want.whole && v.want.total == unknown {
+		if v.film.Size() == 0 {
+			return answer{}, errEmpty()
+		}
+		return v.finish()
+	}
+	if have := v.have(); have.reached() != finish {
+		return answer{stored: have.stored}, nil
+	}
+	return v.finish()
+}
+
+// note keeps the film's length once it is told. A body without a length takes back what another one said of it.
+func (v *visit) note() error {
+	switch {
+	case v.want.total != unknown:
+		return v.film.Note(noteTotal, strconv.AppendInt(nil, v.want.total, 10))
+	case v.want.whole:
+		return v.film.Note(noteTotal, nil)
+	}
+	return nil
+}
+
+// append stores pending and the rest of the body. The error is that of the line, of the vault, or of the look at the
+// film's head; what came before it is stored.
+func (v *visit) append(buf *buffer, pending []byte) error {
+	left := func() int64 {
+		if v.want.end == unknown {
+			return bufferSize
+		}
+		return v.want.end - v.film.Size()
+	}
+	head := v.newHead()
+	synced := time.Now()
+	if err := v.store(pending, head); err != nil {
+		return err
+	}
+	for left() > 0 {
+		n, readErr := readMuch(v.line, buf[:min(bufferSize, left())])
+		if err := v.store(buf[:n], head); err != nil {
+			return err
+		}
+		if errors.Is(readErr, io.EOF) && (v.want.end == unknown || left() == 0) {
+			return nil
+		}
+		if readErr != nil {
+			return readErr
+		}
+		if now := time.Now(); now.Sub(synced) >= v.door.cfg.SyncAfter {
+			if err := v.film.Sync(); err != nil {
+				return err
+			}
+			synced = now
+			if err := v.stillWaiting(); err != nil {
+				return err
+			}
+		}
+	}
+	if more(v.line) {
+		return film.Invalid("The body has more bytes than its Content-Range says")
+	}
+	return nil
+}
+
+func (v *visit) store(p []byte, head *head) error {
+	if len(p) == 0 {
+		return nil
+	}
+	if limit := v.door.cfg.MaxInput; limit > 0 && v.film.Size()+int64(len(p)) > limit {
+		return tooLarge(limit)
+	}
+	if _, err := v.film.Write(p); err != nil {
+		return err
+	}
+	v.door.stats.stored.Add(int64(len(p)))
+	return head.passed(v.film.Size())
+}
+
+// settle makes durable what this request has brought.
+func (v *visit) settle() error {
+	if films := number64(v.film.Notes()[noteFilm]); films%2 == 1 {
+		if err := v.count(films + 1); err != nil {
+			return err
+		}
+	}
+	if err := v.film.Sync(); err != nil {
+		return err
+	}
+	if v.film.Size() > v.had {
+		v.door.stats.chunks.Add(1)
+		point.Hit("upload.chunk-stored")
+	}
+	return nil
+}
+
+// cut answers a request that did not come to its end: what arrived is kept and told. An error that is not the line's
+// is told instead, once what arrived is safe.
+func (v *visit) cut(cause error) (answer, error) {
+	if err := v.settle(); err != nil {
+		return answer{}, err
+	}
+	if film.AsError(cause) != nil || errors.Is(cause, errGone) || errors.Is(cause, vault.ErrDamaged) {
+		return answer{}, cause
+	}
+	door.Annotate(v.ctx, slog.String("cut", cause.Error()))
+	if v.film.Size() == 0 {
+		// Not a 308: without a Range UpChunk would go on behind this chunk.
+		return answer{}, &film.Error{
+			Code: film.CodeUnavailable, Fault: film.FaultTransient, Message: "The body ended too early. Try again.",
+		}
+	}
+	return answer{stored: v.film.Size()}, nil
+}
+
+// finish makes an asset of the film, all of which is there and synced.
+func (v *visit) finish() (answer, error) {
+	if err := v.newHead().all(v.film.Size()); err != nil {
+		return answer{}, err
+	}
+	if _, err := v.film.Seal(); err != nil {
+		return answer{}, err
+	}
+	_, err := v.door.complete(v.ctx, v.upload)
+	return answer{whole: err == nil}, err
+}
+
+// readMuch reads until p is full, or the reader fails; what came before that is there.
+func readMuch(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
+	}
+	return n, err
+}
+
+func totalOf(notes map[string][]byte) int64 {
+	if text, ok := notes[noteTotal]; ok {
+		return number64(text)
+	}
+	return unknown
+}
+
+// number64 reads a note of ours; one that is missing is 0.
+func number64(text []byte) int64 {
+	n, _ := strconv.ParseInt(string(text), 10, 64)
+	return n
+}
