@@ -56,6 +56,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger, alone bool) (_
 	defer func() {
 		if err != nil {
 			_ = s.Close()
+			err = explainFull(err)
 		}
 	}()
 	if s.DB, err = sqldb.Open(ctx, sqldb.Config{URL: cfg.DatabaseURL(), Exclusive: alone && cfg.SQLite(), Log: log}); err != nil {
