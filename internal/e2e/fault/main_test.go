@@ -31,8 +31,8 @@ func until(t *testing.T, patience time.Duration, what string, holds func() bool)
 	}
 }
 
-// idle waits until the program has nothing left to do, but for the jobs of the given kinds, and compares rows and bytes.
-func idle(t *testing.T, p *rig.Process, patience time.Duration, but ...string) {
+// idle waits until the program has nothing left to do, housekeeping apart, and compares rows and bytes.
+func idle(t *testing.T, p *rig.Process, patience time.Duration) {
 	t.Helper()
 	client := &rig.Client{Base: p.Base(), HTTP: &http.Client{Timeout: 10 * time.Second}}
 	var left string
@@ -40,7 +40,7 @@ func idle(t *testing.T, p *rig.Process, patience time.Duration, but ...string) {
 		_, text, err := client.Call(t.Context(), http.MethodGet, "/metrics", nil, nil)
 		left = ""
 		for line := range strings.Lines(string(text)) {
-			if strings.HasPrefix(line, "filmcan_jobs{") && !mentions(line, append(but, "expire_master", "scrub_films", "prune_events")) {
+			if strings.HasPrefix(line, "filmcan_jobs{") && !mentions(line, "expire_master", "scrub_films", "prune_events") {
 				left = line
 			}
 		}
@@ -49,7 +49,7 @@ func idle(t *testing.T, p *rig.Process, patience time.Duration, but ...string) {
 	agreed(t, p)
 }
 
-func mentions(line string, kinds []string) bool {
+func mentions(line string, kinds ...string) bool {
 	for _, k := range kinds {
 		if strings.Contains(line, `"`+k+`"`) {
 			return true
