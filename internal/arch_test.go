@@ -22,6 +22,7 @@ var rooms = map[string]string{
 	"outbound": "",
 	"queue":    "film point",
 	"token":    "film",
+	"uploader": "film muxapi",
 
 	"keep/vault":   "film blob point",
 	"keep/catalog": "film sqldb point",
@@ -39,12 +40,13 @@ var rooms = map[string]string{
 	"front/api":     "film muxapi keep/catalog front/door",
 	"front/play":    "film keep/ derive derive/hls derive/passthrough token front/door",
 	"front/master":  "film keep/ token front/door point",
+	"front/upload":  "film keep/ token front/door point",
 	"front/webhook": "film muxapi keep/catalog outbound point",
 
 	"app":      "*",
 	"filmtest": "*",
 	"e2e":      "*",
-	"cli":      "app muxapi film sqldb keep/ token",
+	"cli":      "app muxapi film sqldb keep/ token uploader",
 }
 
 type goPackage struct {

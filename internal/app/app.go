@@ -19,6 +19,7 @@ import (
 	"filmcan/internal/front/api"
 	"filmcan/internal/front/master"
 	"filmcan/internal/front/play"
+	"filmcan/internal/front/upload"
 	"filmcan/internal/front/webhook"
 	"filmcan/internal/intake"
 	"filmcan/internal/keep/catalog"
@@ -43,6 +44,7 @@ type App struct {
 
 	api     *api.API
 	masters *master.Door
+	uploads *upload.Door
 	play    *play.Door
 
 	listeners []net.Listener
@@ -122,6 +124,9 @@ func (a *App) components(ctx context.Context) error {
 	if a.play, err = play.New(a.catalog, packager, play.Config{PublicURL: a.publicURL()}); err != nil {
 		return err
 	}
+	uploads := upload.Default()
+	uploads.MaxInput = a.cfg.MaxInput
+	a.uploads = upload.New(uploads, a.catalog, a.store.Vault, a.intake.Recognize, signer, a.log)
 	a.webhooks = webhook.New(a.catalog, a.outbound, addresses, webhook.Default(), a.log)
 	return nil
 }

@@ -48,4 +48,4 @@ func (l links) MasterURL(g film.Grant, m film.Master) string {
 }
 
 // UploadURL is where a waiting upload's film is sent to.
-func (l links) UploadURL(u film.Upload) string { return l.base + "/upload/" + string(u.ID) }
+func (l links) UploadURL(u film.Upload) string { return l.signer.UploadURL(l.base, u.ID) }

@@ -21,6 +21,7 @@ func (a *App) handler() http.Handler {
 	mux := http.NewServeMux()
 	logged := func(h http.Handler) http.Handler { return door.Log(a.log, nil, h) }
 	mux.Handle("/master/", logged(a.masters.Handler()))
+	mux.Handle("/upload/", logged(a.uploads.Handler()))
 	mux.Handle("/", logged(a.play.Handler()))
 	mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
 	health := ops.Handler(ops.Config{Checks: a.checks(), Gatherer: a.metrics(), Facts: map[string]string{"version": a.cfg.Version}})
@@ -51,6 +52,7 @@ const (
 func (a *App) server() *http.Server {
 	s := newServer(a.handler(), slog.NewLogLogger(a.log.Handler(), slog.LevelDebug))
 	s.RegisterOnShutdown(a.api.EndStreams)
+	s.RegisterOnShutdown(a.uploads.Drain)
 	return s
 }
 
@@ -60,6 +62,7 @@ func newServer(doors http.Handler, errors *log.Logger) *http.Server {
 		ReadHeaderTimeout: 15 * time.Second,
 		WriteTimeout:      answerTime,
 		IdleTimeout:       2 * time.Minute,
+		ConnContext:       door.ConnContext,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          errors,
 	}

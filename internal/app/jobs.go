@@ -23,6 +23,10 @@ func (a *App) jobs() {
 		func(ctx context.Context, args film.ExpireMaster, _ queue.Attempt) error {
 			return a.catalog.HandleExpireMaster(ctx, args)
 		})
+	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 25, Timeout: time.Minute},
+		func(ctx context.Context, args film.ExpireUpload, _ queue.Attempt) error {
+			return a.intake.HandleExpireUpload(ctx, args)
+		})
 	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 25, Timeout: 10 * time.Minute},
 		func(ctx context.Context, args film.PurgeFilm, _ queue.Attempt) error {
 			if err := a.intake.PurgeFilm(ctx, args); err != nil {

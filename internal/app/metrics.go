@@ -39,6 +39,12 @@ func (a *App) metrics() prometheus.Gatherer {
 	counter("master_downloads_lapsed_total", "Master downloads cut because nobody could say that they may go on.", func() int64 { return a.masters.Stats().Lapsed })
 	counter("master_downloads_stalled_total", "Master downloads cut because the reader took nothing.", func() int64 { return a.masters.Stats().Stalled })
 	gauge("master_downloads_running", "Master downloads running now.", func() int { return a.masters.Stats().Running })
+	counter("upload_stored_bytes_total", "Bytes of direct uploads that came and were kept.", func() int64 { return a.uploads.Stats().Stored })
+	counter("upload_compared_bytes_total", "Bytes of direct uploads that had been there already.", func() int64 { return a.uploads.Stats().Compared })
+	counter("uploads_completed_total", "Direct uploads that became assets.", func() int64 { return a.uploads.Stats().Completed })
+	counter("uploads_anew_total", "Direct uploads that began anew with another film.", func() int64 { return a.uploads.Stats().Anew })
+	counter("uploads_refused_total", "Direct uploads refused for what they are.", func() int64 { return a.uploads.Stats().Refused })
+	gauge("uploads_running", "Upload requests with a body, now.", func() int { return a.uploads.Stats().Running })
 	r.MustRegister(jobDepth{a})
 	return r
 }
