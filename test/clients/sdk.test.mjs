@@ -14,6 +14,7 @@ const check = validators({
   PlaybackID: 'Mux.PlaybackId',
   PlaybackIDObject: 'import("@mux/mux-node/resources/video/playback-ids").PlaybackIdsRetrieveResponse',
   InputInfo: 'import("@mux/mux-node/resources/video/assets").AssetRetrieveInputInfoResponse',
+  Upload: 'import("@mux/mux-node/resources/video/uploads").Upload',
   Webhook: 'import("@mux/mux-node/resources/system/webhooks").Webhook',
   Whoami: 'import("@mux/mux-node/resources/system/utilities").UtilityWhoamiResponse',
   Event: 'UnwrapWebhookEvent',
@@ -151,6 +152,31 @@ test('errors are the SDK\'s own classes', async () => {
   await assert.rejects(mux.video.assets.updateMasterAccess(id, { master_access: 'temporary' }),
     (e) => e.status === 412 && /Asset is not ready/.test(e.message));
   await mux.video.assets.delete(id);
+});
+
+test('direct uploads', async () => {
+  const upload = strictly('Upload', await mux.video.uploads.create({
+    cors_origin: '*', timeout: 600, new_asset_settings: { playback_policies: ['public'], master_access: 'temporary' },
+  }));
+  await event('video.upload.created', upload.id);
+  assert.equal(upload.status, 'waiting');
+  strictly('Upload', (await mux.video.uploads.list({ limit: 1 })).data[0]);
+  const film = Buffer.from(await (await fetch(FILM_URL)).arrayBuffer());
+  assert.equal((await fetch(upload.url, { method: 'PUT', body: film })).status, 200);
+  await event('video.upload.asset_created', upload.id);
+  const done = strictly('Upload', await mux.video.uploads.retrieve(upload.id));
+  assert.equal(done.status, 'asset_created');
+  assert.equal(done.url, undefined);
+  for (const type of ['created', 'ready', 'master.preparing', 'master.ready']) await event(`video.asset.${type}`, done.asset_id);
+  const asset = strictly('Asset', await mux.video.assets.retrieve(done.asset_id));
+  assert.equal(asset.upload_id, upload.id);
+  assert.equal(asset.master.sha256, FILM_SHA256);
+
+  const second = await mux.video.uploads.create({ cors_origin: 'https://example.com' });
+  await event('video.upload.created', second.id);
+  assert.equal(strictly('Upload', await mux.video.uploads.cancel(second.id)).status, 'cancelled');
+  await event('video.upload.cancelled', second.id);
+  await assert.rejects(mux.video.uploads.cancel(second.id), Mux.PermissionDeniedError);
 });
 
 test('webhooks', async () => {
