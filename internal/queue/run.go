@@ -65,17 +65,24 @@ func (q *Queue) Run(ctx context.Context) error {
 	return nil
 }
 
-// begin takes over what was left behind, however long the database may refuse it. A node whose own connection is gone
-// does not begin: the error is for whoever started it.
+// begin takes over what was left behind. A node whose own connection is gone does not begin.
 func (n *node) begin(ctx context.Context) error {
+	return n.q.insist(ctx, func() (over bool, err error) {
+		err = n.inherit(ctx)
+		return n.conn != nil && n.conn.IsClosed(), err
+	})
+}
+
+// insist tries until it succeeds, is over for good, or the context ends.
+func (q *Queue) insist(ctx context.Context, try func() (over bool, err error)) error {
 	t := time.NewTicker(beginPause)
 	defer t.Stop()
 	for {
-		err := n.inherit(ctx)
-		if err == nil || ctx.Err() != nil || n.conn != nil && n.conn.IsClosed() {
+		over, err := try()
+		if err == nil || over || ctx.Err() != nil {
 			return err
 		}
-		n.q.cfg.Log.WarnContext(ctx, "no work can begin yet", "node", n.id, "error", err)
+		q.cfg.Log.WarnContext(ctx, "no work can begin yet", "error", err)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -86,7 +93,7 @@ func (n *node) begin(ctx context.Context) error {
 
 // serve lets the client work until ctx ends and everything has come to rest.
 func (q *Queue) serve(ctx context.Context, client *river.Client[boundTx]) error {
-	if err := client.Start(ctx); err != nil {
+	if err := q.insist(ctx, func() (bool, error) { return false, client.Start(ctx) }); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it began
 		}
