@@ -33,6 +33,7 @@ var errFound = errors.New("something was found")
 type program struct {
 	Dev        devCommand        `cmd:"" help:"Run everything on this machine for development: no account, no network, no configuration."`
 	Serve      serveCommand      `cmd:"" help:"Run a production server."`
+	Upload     uploadCommand     `cmd:"" help:"Send films to a server: with progress, and going on where it was interrupted."`
 	Token      tokenCommand      `cmd:"" help:"Create, list and revoke API access tokens."`
 	Check      checkCommand      `cmd:"" help:"Compare rows and bytes: orphans, missing films, damage."`
 	Backup     backupCommand     `cmd:"" help:"Copy rows and films into a folder while the server runs."`
@@ -49,6 +50,7 @@ First steps:
   filmcan dev                        start on this machine, data in ./filmcan-data
   . filmcan-data/mux.env             point Mux's own SDKs and CLI at it
   mux assets create --url http://localhost:9000/film.mp4
+  filmcan upload --wait film.mp4     send a film, print where it plays
 
 Production:
   filmcan serve --data /var/lib/filmcan --public-url https://video.example.com
