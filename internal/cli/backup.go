@@ -44,7 +44,7 @@ func (c backupCommand) Run(ctx context.Context, s Streams) error {
 	if !cfg.SQLite() && !c.FilmsOnly && !c.Hold {
 		return usageError{errors.New("with PostgreSQL the rows are copied by pg_dump: see `filmcan backup --help` for the three steps")}
 	}
-	return withStore(ctx, c.place, func(st *app.Store) (err error) {
+	return withRows(ctx, c.place, func(st *app.Store) (err error) {
 		stop, err := backup.Hold(ctx, st.Catalog)
 		if err != nil {
 			return err

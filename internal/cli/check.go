@@ -27,6 +27,9 @@ A film that was deleted a moment ago shows as an orphan until the server has pur
 
 // Run checks.
 func (c checkCommand) Run(ctx context.Context, s Streams) error {
+	if err := c.mustExist(); err != nil {
+		return err
+	}
 	cfg := c.config()
 	open := app.OpenStore
 	if c.Repair {

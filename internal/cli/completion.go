@@ -13,9 +13,11 @@ type completionCommand struct {
 
 // Help is shown below the flags.
 func (completionCommand) Help() string {
-	return `bash:  filmcan completion bash > /etc/bash_completion.d/filmcan
-zsh:   filmcan completion zsh > "${fpath[1]}/_filmcan"
-fish:  filmcan completion fish > ~/.config/fish/completions/filmcan.fish`
+	return `Where each shell looks for it:
+
+    filmcan completion bash > /etc/bash_completion.d/filmcan
+    filmcan completion zsh > "${fpath[1]}/_filmcan"
+    filmcan completion fish > ~/.config/fish/completions/filmcan.fish`
 }
 
 // Run prints the script. Commands and flags come from the same model as the help.

@@ -28,7 +28,7 @@ verified while it is written; a file appears under its name only when it is whol
 
 // Run writes the source.
 func (c sourceCommand) Run(ctx context.Context, s Streams) error {
-	return withStore(ctx, c.place, func(st *app.Store) error {
+	return withRows(ctx, c.place, func(st *app.Store) error {
 		a, err := st.Catalog.AssetForWork(ctx, c.Asset)
 		if film.IsCode(err, film.CodeNotFound) {
 			return fmt.Errorf("there is no asset %s", c.Asset)

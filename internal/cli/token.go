@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -50,7 +53,7 @@ type tokenList struct{ place }
 
 // Run lists the tokens of every environment.
 func (c tokenList) Run(ctx context.Context, s Streams) error {
-	return withStore(ctx, c.place, func(st *app.Store) error {
+	return withRows(ctx, c.place, func(st *app.Store) error {
 		environments, err := st.Catalog.Environments(ctx)
 		if err != nil {
 			return err
@@ -81,7 +84,7 @@ type tokenRevoke struct {
 
 // Run revokes a token.
 func (c tokenRevoke) Run(ctx context.Context, s Streams) error {
-	return withStore(ctx, c.place, func(st *app.Store) error {
+	return withRows(ctx, c.place, func(st *app.Store) error {
 		if err := st.Catalog.RevokeToken(ctx, c.ID); film.IsCode(err, film.CodeNotFound) {
 			return fmt.Errorf("there is no token %s: `filmcan token list` shows them", c.ID)
 		} else if err != nil {
@@ -90,6 +93,29 @@ func (c tokenRevoke) Run(ctx context.Context, s Streams) error {
 		fmt.Fprintf(s.Err, "revoked %s\n", c.ID)
 		return nil
 	})
+}
+
+// withRows is withStore for commands that only make sense where there are rows already. Without it a mistyped --data makes
+// an empty folder, and a check of it finds nothing wrong.
+func withRows(ctx context.Context, p place, do func(*app.Store) error) error {
+	if err := p.mustExist(); err != nil {
+		return err
+	}
+	return withStore(ctx, p, do)
+}
+
+// mustExist refuses a data folder without rows. With PostgreSQL the rows are not in the folder.
+func (p place) mustExist() error {
+	cfg := p.config()
+	file, sqlite := strings.CutPrefix(cfg.DatabaseURL(), "sqlite:")
+	if !sqlite {
+		return nil
+	}
+	_, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s holds no catalog: name the server's data folder with --data", cfg.Data)
+	}
+	return err
 }
 
 // withStore opens rows and films beside a running server, or without one.
