@@ -9,6 +9,7 @@ PACKAGES    := ./...
 FUZZTIME    ?= 20s
 SEEDS       ?= 5
 FILE        ?=
+export FILE
 
 .PHONY: help
 help: ## Show this list.
@@ -22,7 +23,7 @@ postgres:
 chromium:
 	@scripts/need chromium:chromium
 clients:
-	@cd test/clients && { [ -f node_modules/.package-lock.json ] && [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent; }
+	@cd test/clients && { [ -f node_modules/.package-lock.json ] && [ node_modules/.package-lock.json -nt package-lock.json ] || npm install --no-save --no-audit --no-fund --loglevel=error; }
 
 .PHONY: build
 build: ## Build bin/filmcan (static, no cgo).
@@ -30,7 +31,7 @@ build: ## Build bin/filmcan (static, no cgo).
 
 .PHONY: demo
 demo: ffmpeg build ## Walk the master access guide on real media (FILE=film.mp4 for your own film).
-	@$(GO) run ./tools/demo -filmcan bin/filmcan -file '$(FILE)'
+	@$(GO) run ./tools/demo -filmcan bin/filmcan -file "$$FILE"
 
 .PHONY: dev
 dev: ffmpeg build ## Run the server for development on this machine.
