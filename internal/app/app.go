@@ -67,7 +67,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error)
 	}()
 	a.ffmpeg = ffmpeg.New(ffmpeg.Config{FFmpeg: cfg.FFmpeg, FFprobe: cfg.FFprobe})
 	if _, err := a.ffmpeg.Version(ctx); err != nil {
-		return nil, fmt.Errorf("%w (Debian: apt-get install ffmpeg; elsewhere name it with --ffmpeg and --ffprobe)", err)
+		return nil, fmt.Errorf("%w (if it is elsewhere, name it with --ffmpeg and --ffprobe)", err)
 	}
 	if a.store, err = openStore(ctx, cfg, log, true); err != nil {
 		return nil, err
