@@ -17,6 +17,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,8 @@ type world struct {
 	work   string
 	keep   string
 	jobs   *jobList
+	// ahead is how far the catalog's clock is before ours.
+	ahead *atomic.Int64
 }
 
 func newWorld(t *testing.T, change func(*Config)) *world {
@@ -48,7 +51,8 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	t.Cleanup(func() { must(t, db.Close()) })
 	must(t, db.Migrate(t.Context(), catalog.Migrations(), nil))
 	jobs := &jobList{}
-	c := catalog.New(db, jobs, catalog.Config{Keep: present{}})
+	ahead := new(atomic.Int64)
+	c := catalog.New(db, jobs, catalog.Config{Keep: present{}, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 	t.Cleanup(func() { must(t, c.Close()) })
 	env, err := c.EnsureEnvironment(t.Context(), "Development", "development")
 	must(t, err)
@@ -71,7 +75,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	runner := ffmpeg.New(ffmpeg.Config{})
 	in, err := New(cfg, c, v, client, runner, slog.New(slog.DiscardHandler))
 	must(t, err)
-	return &world{Intake: in, env: env.ID, runner: runner, work: cfg.WorkDir, keep: keep, jobs: jobs}
+	return &world{Intake: in, env: env.ID, runner: runner, work: cfg.WorkDir, keep: keep, jobs: jobs, ahead: ahead}
 }
 
 // quick is a download that is given up within milliseconds, but for its window.
