@@ -1,5 +1,5 @@
-// Package catalog is the truth in rows: environments, tokens, assets, playback ids, grants of master access, webhooks,
-// events and their deliveries. It is the only writer of rows of the house.
+// Package catalog is the truth in rows: environments, tokens, assets, uploads, playback ids, grants of master access,
+// webhooks, events and their deliveries. It is the only writer of rows of the house.
 //
 // One exported method is one use case is one transaction. A method reads the state, lets a pure transition of film
 // decide, and commits the new state together with everything that the transition causes: events, deliveries, grants,
