@@ -189,9 +189,10 @@ func (v *visit) do() (answer, error) {
 	next := decide(have, v.want, notSeen)
 	var pending []byte // of the body, read but not stored
 	if next == compare {
-		same, rest, err := v.compare(buf, have.stored)
+		same, rest, err := v.door.compare(v.line, v.film, buf, v.want, have.stored)
 		if err != nil {
-			return v.cut(err)
+			// Nothing is told of bytes that were not compared: they may be another film's, whose client would go on.
+			return v.cut(err, v.want.start+same)
 		}
 		seen := equal
 		if len(rest) > 0 {
@@ -223,13 +224,8 @@ func (v *visit) do() (answer, error) {
 	return v.extend(buf, pending)
 }
 
-// compare holds the bytes of the body against those that are stored, up to the end of either. It returns how many are
-// the same, and if one is not, what was read from there on.
-func (v *visit) compare(buf *buffer, stored int64) (same int64, rest []byte, err error) {
-	return v.door.compare(v.line, v.film, buf, v.want, stored)
-}
-
-// compare reads the body of a request and what is stored in the same places, which ends at stored.
+// compare holds the bytes of a body against those that are stored in the same places, up to the end of either. It
+// returns how many are the same, and if one is not, what was read from there on.
 func (d *Door) compare(body io.Reader, film io.ReaderAt, buf *buffer, want request, stored int64) (same int64, rest []byte, err error) {
 	other := d.takeBuffer()
 	defer d.giveBuffer(other)
@@ -288,7 +284,7 @@ func (v *visit) extend(buf *buffer, pending []byte) (answer, error) {
 		err = v.append(buf, pending)
 	}
 	if err != nil {
-		return v.cut(err)
+		return v.cut(err, v.film.Size())
 	}
 	if err := v.settle(); err != nil {
 		return answer{}, err
@@ -388,9 +384,9 @@ func (v *visit) settle() error {
 	return nil
 }
 
-// cut answers a request that did not come to its end: what arrived is kept and told. An error that is not the line's
-// is told instead, once what arrived is safe.
-func (v *visit) cut(cause error) (answer, error) {
+// cut answers a request that did not come to its end: what arrived is kept, and the first size bytes are told of. An
+// error that is not the line's is told instead, once what arrived is safe.
+func (v *visit) cut(cause error, size int64) (answer, error) {
 	if err := v.settle(); err != nil {
 		return answer{}, err
 	}
@@ -398,13 +394,13 @@ func (v *visit) cut(cause error) (answer, error) {
 		return answer{}, cause
 	}
 	door.Annotate(v.ctx, slog.String("cut", cause.Error()))
-	if v.film.Size() == 0 {
+	if size == 0 {
 		// Not a 308: without a Range UpChunk would go on behind this chunk.
 		return answer{}, &film.Error{
 			Code: film.CodeUnavailable, Fault: film.FaultTransient, Message: "The body ended too early. Try again.",
 		}
 	}
-	return answer{stored: v.film.Size()}, nil
+	return answer{stored: size}, nil
 }
 
 // finish makes an asset of the film, all of which is there and synced.
