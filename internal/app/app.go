@@ -191,6 +191,7 @@ func (a *App) serve(ctx context.Context, server *http.Server, l net.Listener) er
 	case <-ctx.Done():
 	}
 	// The time to finish in begins when the context has ended.
+	a.log.InfoContext(ctx, "draining: requests that were begun are finished; a second signal ends at once", "listener", l.Addr(), "timeout", a.cfg.DrainTimeout)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.DrainTimeout)
 	defer cancel()
 	err := server.Shutdown(drain)

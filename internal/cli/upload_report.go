@@ -47,8 +47,8 @@ func (c uploadCommand) reporter(s Streams, file string) *progress {
 
 var _ uploader.Reporter = (*progress)(nil)
 
-// Begin names the upload.
-func (p *progress) Begin(upload film.UploadID, size int64) {
+// Started names the upload.
+func (p *progress) Started(upload film.UploadID, size int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.size, p.from, p.began, p.shown = size, -1, p.now(), p.now()

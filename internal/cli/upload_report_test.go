@@ -26,7 +26,7 @@ func TestProgress(t *testing.T) {
 		var out strings.Builder
 		now := time.Unix(0, 0)
 		p := &progress{out: &out, name: "a film with a rather long name.mp4", bar: bar, every: every, now: func() time.Time { return now }}
-		p.Begin("u1", 100e6)
+		p.Started("u1", 100e6)
 		for _, step := range []struct {
 			after time.Duration
 			sent  int64

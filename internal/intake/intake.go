@@ -126,7 +126,7 @@ func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, las
 	case ctx.Err() != nil || later != nil:
 		return err
 	case refused:
-		in.log.InfoContext(ctx, "input refused", "asset", a.ID, "why", f.why, "err", err, "dur", time.Since(began))
+		in.log.InfoContext(ctx, "input refused", "asset", a.ID, "why", f.why, "message", f.message, "err", err, "dur", time.Since(began))
 		return in.refuse(ctx, a, f)
 	case errors.Is(err, vault.ErrBusy):
 		return &film.Later{After: busyPause}

@@ -188,7 +188,7 @@ type recorder struct {
 	waited  bool
 }
 
-func (r *recorder) Begin(u film.UploadID, _ int64) { r.begun = append(r.begun, u) }
+func (r *recorder) Started(u film.UploadID, _ int64) { r.begun = append(r.begun, u) }
 func (r *recorder) Retry(why error, _ time.Duration) {
 	r.retries = append(r.retries, why.Error())
 }

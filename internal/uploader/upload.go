@@ -42,8 +42,8 @@ type Settings struct {
 
 // Reporter is told what happens to one file. Sent and Retry may come from other goroutines, one at a time.
 type Reporter interface {
-	// Begin names the upload that a file of that size goes to.
-	Begin(upload film.UploadID, size int64)
+	// Started names the upload that a file of that size goes to.
+	Started(upload film.UploadID, size int64)
 	// Sent says how far the line has taken the file; it goes back where bytes were lost.
 	Sent(n int64)
 	// Retry says what failed, and when it is tried again.
@@ -202,7 +202,7 @@ func notFound(err error) bool {
 func (r *run) fill(ctx context.Context, u muxapi.Upload, offset int64) error {
 	r.result.Upload = u.ID
 	if u.Status == film.UploadWaiting {
-		r.report.Begin(u.ID, r.info.Size())
+		r.report.Started(u.ID, r.info.Size())
 		s := &sender{
 			http: r.http, url: u.URL, file: r.file, info: r.info, chunk: r.cfg.Chunk, report: r.report, patience: r.patience(),
 			stalledLine: stalledLine, stalledAnswer: stalledAnswer,

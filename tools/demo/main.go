@@ -71,7 +71,9 @@ func run(ctx context.Context, out io.Writer, program, file string) (err error) {
 	d.server = server
 	d.say("filmcan dev     %s", server.env["MUX_BASE_URL"])
 
-	if err := d.walk(ctx); err != nil {
+	if err := d.walk(ctx); errors.As(err, new(refusedError)) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("%w\n\nthe server's log:\n%s", err, server.log())
 	}
 	d.say("\nThe film that came back is the film that went in. Now with your own:\n\n  %s dev\n", program)

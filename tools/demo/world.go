@@ -113,3 +113,25 @@ func (e event) verify(secret string) error {
 	}
 	return nil
 }
+
+// refusedError is a film that the server would not take: its own words, no log.
+type refusedError struct{ reasons []string }
+
+func (r refusedError) Error() string {
+	return "the film was refused: " + strings.Join(r.reasons, " ")
+}
+
+// refused says why the asset of an errored event is errored.
+func (e event) refused() error {
+	var body struct {
+		Data struct {
+			Errors struct {
+				Messages []string `json:"messages"`
+			} `json:"errors"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(e.raw, &body); err != nil {
+		return err
+	}
+	return refusedError{body.Data.Errors.Messages}
+}

@@ -11,12 +11,45 @@ import (
 // Guards says which limits hold on this system besides wall time and output size, for the log.
 const Guards = "memory, CPU time, open files"
 
+// attributes let the child stop before its first instruction, until limit has set its limits and lets it go on. Both
+// must be called on one thread.
 func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Ptrace: true}
 }
 
-// limit sets a running process's limits; what it starts later inherits them. A process that is gone already is fine.
+// limit sets the limits of a process that was started with attributes, and lets it run; what it starts later inherits
+// them. A process that is gone already is fine.
 func limit(pid int, l Limits) error {
+	if err := awaitStop(pid); err != nil {
+		return err
+	}
+	if err := setLimits(pid, l); err != nil {
+		return err
+	}
+	if err := syscall.PtraceDetach(pid); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("let process %d go on: %w", pid, err)
+	}
+	return nil
+}
+
+// awaitStop waits until the process has stopped at its exec.
+func awaitStop(pid int) error {
+	for {
+		var status unix.WaitStatus
+		_, err := unix.Wait4(pid, &status, unix.WALL, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fmt.Errorf("wait for process %d to stop: %w", pid, err)
+		case status.Stopped():
+			return nil
+		default:
+			return fmt.Errorf("process %d ended before its first instruction", pid)
+		}
+	}
+}
+
+func setLimits(pid int, l Limits) error {
 	seconds := uint64(max(1, (l.CPU.Milliseconds()+999)/1000))
 	for _, r := range [...]struct {
 		resource  int
