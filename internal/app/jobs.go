@@ -11,10 +11,14 @@ import (
 // jobs pairs every kind of job with the room that does it.
 func (a *App) jobs() {
 	q := a.store.queue
-	queue.Handle(q, queue.Options{Lane: queue.Fetch, MaxAttempts: 5, Closing: true, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute)},
-		func(ctx context.Context, args film.IngestAsset, at queue.Attempt) error {
-			return a.intake.Ingest(ctx, args, at.Number, at.Max)
-		})
+	ingest := queue.Options{Lane: queue.Fetch, MaxAttempts: 5, Closing: true, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute)}
+	queue.Handle(q, ingest, func(ctx context.Context, args film.IngestAsset, at queue.Attempt) error {
+		return a.intake.Ingest(ctx, args, at.Number, at.Max)
+	})
+	ingest.Lane = queue.Media
+	queue.Handle(q, ingest, func(ctx context.Context, args film.IngestUploaded, at queue.Attempt) error {
+		return a.intake.Ingest(ctx, film.IngestAsset(args), at.Number, at.Max)
+	})
 	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 200, Timeout: time.Minute, Backoff: queue.Exponential(time.Second, 10*time.Minute)},
 		func(ctx context.Context, args film.DeliverEvent, _ queue.Attempt) error {
 			return a.webhooks.Deliver(ctx, args)

@@ -198,7 +198,11 @@ func CreateAsset(n NewAsset, now time.Time) (Asset, Change) {
 	}
 	var c Change
 	c.assetEvent(EventAssetCreated, a, now)
-	c.Jobs = append(c.Jobs, Job{Args: IngestAsset{Asset: a.ID}})
+	if n.IngestType == IngestUpload {
+		c.Jobs = append(c.Jobs, Job{Args: IngestUploaded{Asset: a.ID}})
+	} else {
+		c.Jobs = append(c.Jobs, Job{Args: IngestAsset{Asset: a.ID}})
+	}
 	return a, c
 }
 

@@ -21,6 +21,13 @@ type IngestAsset struct{ Asset AssetID }
 // Kind names the job.
 func (IngestAsset) Kind() string { return "ingest_asset" }
 
+// IngestUploaded is IngestAsset for a film that is in the vault already: it waits in no line with films that are still
+// being fetched from other people's servers.
+type IngestUploaded struct{ Asset AssetID }
+
+// Kind names the job.
+func (IngestUploaded) Kind() string { return "ingest_uploaded" }
+
 // DeliverEvent makes one attempt of one delivery.
 type DeliverEvent struct {
 	Delivery DeliveryID

@@ -83,7 +83,7 @@ func uploadTransitions() map[string]uploadTransition {
 // uploadRows is the table of the state machine of uploads, as transitionRows is for assets.
 func uploadRows() map[string]map[string]string {
 	const (
-		completed = "→ asset_created; video.upload.asset_created[asset_created]; video.asset.created[preparing]; job ingest_asset at once"
+		completed = "→ asset_created; video.upload.asset_created[asset_created]; video.asset.created[preparing]; job ingest_uploaded at once"
 		cancelled = "→ cancelled; video.upload.cancelled[cancelled]; job purge_film at once"
 		failed    = "→ errored; video.upload.errored[errored]; job purge_film at once"
 		with      = "→ errored with its asset; video.upload.errored[errored with its asset]"
@@ -212,7 +212,7 @@ func TestCompleteUpload(t *testing.T) {
 	if next.Asset != a.ID || c.Events[0].Snapshot.Upload.Asset != a.ID {
 		t.Errorf("upload %+v, in its event %+v: want both to name the asset", next, c.Events[0].Snapshot.Upload)
 	}
-	if len(c.Jobs) != 1 || c.Jobs[0].Args != (IngestAsset{Asset: a.ID}) {
+	if len(c.Jobs) != 1 || c.Jobs[0].Args != (IngestUploaded{Asset: a.ID}) {
 		t.Errorf("jobs %+v", c.Jobs)
 	}
 }

@@ -55,7 +55,7 @@ func TestUploadLife(t *testing.T) {
 					t.Errorf("playback id %d: %+v, %v", i, p, err)
 				}
 			}
-			wantJobs(t, take[film.IngestAsset](t, w), film.Job{Args: film.IngestAsset{Asset: a.ID}})
+			wantJobs(t, take[film.IngestUploaded](t, w), film.Job{Args: film.IngestUploaded{Asset: a.ID}})
 
 			// The last answer was lost; the asset's later life does not matter.
 			again := func() {
@@ -285,7 +285,7 @@ func TestManyCompletions(t *testing.T) {
 				t.Errorf("there are %d assets, %v", len(all), err)
 			}
 			wantWords(t, "events", w.events(t, 0), "video.upload.created", "video.upload.asset_created", "created")
-			wantJobs(t, take[film.IngestAsset](t, w), film.Job{Args: film.IngestAsset{Asset: assets[0]}})
+			wantJobs(t, take[film.IngestUploaded](t, w), film.Job{Args: film.IngestUploaded{Asset: assets[0]}})
 		})
 	}
 }
