@@ -2,7 +2,7 @@
 // (blob/fs); a bucket will be another. keep/vault stands on it for the truth, derive for what can be made again.
 //
 // [Store] is the little that every store can do. What only some can do is a power of its own ([Appender], [Filer],
-// [Pruner], [Roomer]), asked for by type assertion. The suite in blob/blobtest holds every store to the contract written here.
+// [Starter], [Pruner], [Roomer]), asked for by type assertion. The suite in blob/blobtest holds every store to the contract written here.
 //
 // Nothing in this package knows what the bytes mean.
 package blob
@@ -93,6 +93,13 @@ type Appending interface {
 	Truncate(size int64) error
 	// Size is its length in bytes.
 	Size() int64
+}
+
+// Starter is the power of an [Appending] that can be told early to bring bytes to its device, so that the next Sync has
+// less to wait for.
+type Starter interface {
+	// StartWrite begins to write the n bytes from off to the device. It promises nothing.
+	StartWrite(off, n int64)
 }
 
 // Pruner is the power of a store that has folders.

@@ -1,66 +1,75 @@
 package upload
 
 import (
+	"context"
 	"log/slog"
 
 	"filmcan/internal/film"
 )
 
-// marks are how many bytes of a film must be there for it to be looked at: enough to see what kind of file it is, and
-// enough to have the tables of a film that begins with them. Each is looked at once, when the film grows past it.
-func marks() [2]int64 { return [...]int64{64 << 10, 4 << 20} }
+// A film is looked at when that many bytes are there: enough to see what kind of file it is, and enough to have the
+// tables of most films that begin with them.
+const (
+	kindMark   = 64 << 10
+	tablesMark = 4 << 20
+)
+
+// nextMark is the first mark behind size; 0: there is none.
+func nextMark(size int64) int64 {
+	switch {
+	case size < kindMark:
+		return kindMark
+	case size < tablesMark:
+		return tablesMark
+	}
+	return 0
+}
 
 // head looks at a film as it grows.
 type head struct {
 	visit *visit
-	from  int64 // what the film had when the looking began
-	next  int   // of the marks
+	next  int64 // mark
 }
 
-func (v *visit) newHead() *head {
-	h := &head{visit: v, from: v.had}
-	for h.next < len(marks()) && marks()[h.next] <= h.from {
-		h.next++
-	}
-	return h
-}
+func (v *visit) newHead() *head { return &head{visit: v, next: nextMark(v.had)} }
 
 // passed looks when the film has grown past a mark.
-func (h *head) passed(size int64) error {
-	for h.next < len(marks()) && size >= marks()[h.next] {
-		h.next++
-		if err := h.look(marks()[h.next-1]); err != nil {
+func (h *head) passed(ctx context.Context, size int64) error {
+	for h.next > 0 && size >= h.next {
+		mark := h.next
+		h.next = nextMark(mark)
+		if err := h.look(ctx, mark); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// all looks at a film that ends before the next mark.
-func (h *head) all(size int64) error {
-	if h.next == len(marks()) || size >= marks()[h.next] {
+// all looks at a film that is too short to have been looked at before.
+func (h *head) all(ctx context.Context, size int64) error {
+	if size >= kindMark {
 		return nil
 	}
-	return h.look(size)
+	return h.look(ctx, size)
 }
 
 // look asks about the film's first size bytes. If they are surely none of a film, the upload fails, and that is the
 // error.
-func (h *head) look(size int64) error {
+func (h *head) look(ctx context.Context, size int64) error {
 	v := h.visit
-	refusal, err := v.door.lookAt(v, size)
+	refusal, err := v.door.lookAt(ctx, v, size)
 	if err != nil || refusal == nil {
 		return err
 	}
 	v.door.stats.refused.Add(1)
 	why := film.UploadFailure{Type: "invalid_input", Message: refusal.Message}
-	if err := v.door.catalog.FailUpload(v.ctx, v.upload.ID, why); err != nil {
+	if err := v.door.catalog.FailUpload(ctx, v.upload.ID, why); err != nil {
 		return err
 	}
 	return film.Invalid("%s", refusal.Message)
 }
 
-func (d *Door) lookAt(v *visit, size int64) (*film.Error, error) {
+func (d *Door) lookAt(ctx context.Context, v *visit, size int64) (*film.Error, error) {
 	<-d.looking
 	defer func() { d.looking <- struct{}{} }()
 	first := make([]byte, size)
@@ -73,7 +82,7 @@ func (d *Door) lookAt(v *visit, size int64) (*film.Error, error) {
 	}
 	if film.FaultOf(err) != film.FaultCustomer {
 		// Whoever prepares the asset will look again.
-		d.log.LogAttrs(v.ctx, slog.LevelError, "cannot look at an upload", slog.String("upload", string(v.upload.ID)), slog.Any("error", err))
+		d.log.LogAttrs(ctx, slog.LevelError, "cannot look at an upload", slog.String("upload", string(v.upload.ID)), slog.Any("error", err))
 		return nil, nil
 	}
 	return film.AsError(err), nil

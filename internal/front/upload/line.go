@@ -14,7 +14,6 @@ var (
 	errSilent   = errors.New("the client sent nothing for too long")
 	errReplaced = errors.New("the client sent nothing, and another request came")
 	errDraining = errors.New("the server shuts down")
-	errOver     = errors.New("the upload is over")
 )
 
 // line reads a request's body. A client that sends nothing for the stall is cut off; there is no limit on the whole.
@@ -49,6 +48,10 @@ func (l *line) Read(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.since = time.Time{}
+	if l.eof && l.cause == nil {
+		// From here on the server listens for the client to hang up, and what remains to be done may take its time.
+		_ = l.conn.SetReadDeadline(time.Time{})
+	}
 	switch {
 	case err == nil || l.eof:
 	case l.cause != nil:

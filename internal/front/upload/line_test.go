@@ -271,6 +271,49 @@ func TestTwoClients(t *testing.T) {
 	}
 }
 
+// TestTwoNodes sends the chunks of a film to two servers in turn, and then to both at once.
+func TestTwoNodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{})
+	a := movie(1, 1_000_000)
+	o := w.create(t)
+	w.start(t, plan{})
+	other := &one{w, o.Upload, w.signer.UploadURL(w.server.URL, o.ID)}
+	for at := 0; at < 500_000; at += 100_000 {
+		o.chunk(t, a, at, at+100_000).want(t, fmt.Sprintf("308 0-%d", at+99_999))
+		o, other = other, o
+	}
+	var clients sync.WaitGroup
+	for _, node := range []*one{o, other} {
+		clients.Go(func() {
+			for at := 500_000; at < len(a); at += 100_000 {
+				r, err := node.try(t.Context(), fmt.Sprintf("%d-%d/%d", at, at+99_999, len(a)), bytes.NewReader(a[at:at+100_000]))
+				if err != nil || r.text[0] != '2' && r.text[0] != '3' {
+					t.Errorf("at %d: %s, %v", at, r.text, err)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	o.is(t, a)
+}
+
+// TestCutWhileComparing: nothing is told of bytes that were not compared. They may be another film's.
+func TestCutWhileComparing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{})
+	o := w.create(t)
+	a := movie(1, 1_000_000)
+	o.chunk(t, a, 0, 600_000).want(t, "308 0-599999")
+	c := o.dial(t)
+	c.begin(t, o, 0, 600_000, len(a), a[:200_000])
+	_ = c.Conn.(*net.TCPConn).CloseWrite()
+	if got := c.answer(t); got != "308 0-199999 close" {
+		t.Fatalf("cut while comparing: %q", got)
+	}
+	o.send(t, "*/1000000", nil).want(t, "308 0-599999")
+}
+
 // TestMany leaves many uploads half done: none of them keeps anything open.
 func TestMany(t *testing.T) {
 	t.Parallel()

@@ -29,16 +29,14 @@ const (
 func (d *Door) receive(w http.ResponseWriter, r *http.Request, u film.Upload) {
 	l := d.line(w, r)
 	defer d.forget(l)
-	a, err := func() (answer, error) {
-		want, err := parse(r)
-		if err != nil {
-			return answer{}, err
-		}
-		if d.cfg.MaxInput > 0 && want.most() > d.cfg.MaxInput {
-			return answer{}, tooLarge(d.cfg.MaxInput)
-		}
-		return d.take(r.Context(), u, want, l)
-	}()
+	want, err := parse(r)
+	if limit := d.cfg.MaxInput; err == nil && limit > 0 && want.most() > limit {
+		err = tooLarge(limit)
+	}
+	var a answer
+	if err == nil {
+		a, err = d.take(r.Context(), u, want, l)
+	}
 	d.reply(w, r, l, a, err)
 }
 
@@ -48,20 +46,20 @@ func (d *Door) take(ctx context.Context, u film.Upload, want request, l *line) (
 	if u.Status != film.UploadWaiting {
 		return d.again(ctx, u, want, l)
 	}
-	// What has arrived is kept even if its client is gone.
-	kept := context.WithoutCancel(ctx)
-	v := &visit{door: d, upload: u, want: want, line: l, ctx: kept}
+	v := &visit{door: d, upload: u, want: want, line: l}
 	patience, cancel := context.WithTimeoutCause(ctx, d.cfg.Patience, vault.ErrBusy)
 	defer cancel()
-	leave, err := d.turns.take(patience, u.ID, l, d.cfg.Takeover, v.peek)
+	leave, err := d.turns.take(patience, u.ID, l, d.cfg.Takeover, func() { v.peek(patience) })
 	if errors.Is(err, vault.ErrBusy) {
-		return v.busy()
+		return v.busy(ctx)
 	}
 	if err != nil {
 		return answer{}, err
 	}
 	defer leave()
-	switch err := v.open(patience); {
+	// What has arrived is kept even if its client is gone.
+	kept := context.WithoutCancel(ctx)
+	switch err := v.open(patience, kept); {
 	case errors.Is(err, vault.ErrSealed):
 		// All bytes are there: they were before, and what was to follow did not.
 		if u, err = d.complete(kept, u); err != nil {
@@ -69,12 +67,12 @@ func (d *Door) take(ctx context.Context, u film.Upload, want request, l *line) (
 		}
 		return d.again(ctx, u, want, l)
 	case errors.Is(err, vault.ErrBusy):
-		return v.busy()
+		return v.busy(ctx)
 	case err != nil:
 		return answer{}, err
 	}
 	defer func() { _ = v.film.Close() }()
-	return v.do()
+	return v.do(kept)
 }
 
 // visit is one request at work on an upload that is waiting.
@@ -83,7 +81,6 @@ type visit struct {
 	upload film.Upload
 	want   request
 	line   *line
-	ctx    context.Context //nolint:containedctx // of this one request, without its end
 
 	film    *vault.Writer
 	had     int64     // bytes that were there when it began, of this film
@@ -93,22 +90,23 @@ type visit struct {
 }
 
 // peek notes which film the one is at whose turn it is.
-func (v *visit) peek() {
+func (v *visit) peek(ctx context.Context) {
 	v.waited = true
-	g, err := v.door.vault.Growing(v.ctx, ref(v.upload))
+	g, err := v.door.vault.Growing(ctx, ref(v.upload))
 	if err != nil {
 		return // nothing is there yet, or all is
 	}
 	v.begun = number64(g.Notes[noteFilm])
 }
 
-// open opens the film for writing. Another process may be at it.
-func (v *visit) open(patience context.Context) error {
+// open opens the film for writing, under a context that does not end with the request. Another process may be at it,
+// for which it has patience.
+func (v *visit) open(patience, ctx context.Context) error { //nolint:revive // the first one is the bound
 	for {
-		w, err := v.door.vault.Append(v.ctx, ref(v.upload))
+		w, err := v.door.vault.Append(ctx, ref(v.upload))
 		if errors.Is(err, vault.ErrBusy) {
 			if !v.waited {
-				v.peek()
+				v.peek(patience)
 			}
 			pause := time.NewTimer(look)
 			select {
@@ -123,11 +121,11 @@ func (v *visit) open(patience context.Context) error {
 			return err
 		}
 		v.film = w
-		if err := v.stillWaiting(); err != nil {
+		if err := v.stillWaiting(ctx); err != nil {
 			_ = w.Close()
-			if errors.Is(err, errGone) {
-				// It may have been purged a moment ago, and Append has put it there again. Who finds it otherwise is the check.
-				_ = v.door.vault.Delete(v.ctx, v.upload.Film)
+			if v.upload.Status != film.UploadWaiting && v.upload.Asset == "" {
+				// It may have been purged a moment ago, and Append has put it there again.
+				_ = v.door.vault.Delete(ctx, v.upload.Film) // `filmcan check` finds what this leaves
 			}
 			return err
 		}
@@ -136,9 +134,9 @@ func (v *visit) open(patience context.Context) error {
 }
 
 // busy answers while another request does not end: a question with what is known to be safe, else to come again.
-func (v *visit) busy() (answer, error) {
+func (v *visit) busy(ctx context.Context) (answer, error) {
 	if v.want.query {
-		if g, err := v.door.vault.Growing(v.ctx, ref(v.upload)); err == nil {
+		if g, err := v.door.vault.Growing(ctx, ref(v.upload)); err == nil {
 			have := state{stored: g.Safe, total: totalOf(g.Notes)}
 			if decide(have, v.want, notSeen) == reportNone {
 				return answer{}, nil
@@ -153,8 +151,8 @@ func (v *visit) busy() (answer, error) {
 }
 
 // stillWaiting asks whether the upload has ended meanwhile.
-func (v *visit) stillWaiting() error {
-	u, err := v.door.catalog.OpenUpload(v.ctx, v.upload.ID)
+func (v *visit) stillWaiting(ctx context.Context) error {
+	u, err := v.door.catalog.OpenUpload(ctx, v.upload.ID)
 	if film.IsCode(err, film.CodeNotFound) {
 		return errGone
 	}
@@ -173,7 +171,7 @@ func (v *visit) have() state {
 }
 
 // do follows the decisions. All of it happens while nobody else writes to the upload.
-func (v *visit) do() (answer, error) {
+func (v *visit) do(ctx context.Context) (answer, error) {
 	have := v.have()
 	// The film was begun anew while this one waited, by one that brought another: these bytes would be appended to it.
 	if begun := number64(v.film.Notes()[noteFilm]); v.waited && v.want.start > 0 && (begun != v.begun || v.begun%2 == 1) {
@@ -188,11 +186,12 @@ func (v *visit) do() (answer, error) {
 	defer v.door.giveBuffer(buf)
 	next := decide(have, v.want, notSeen)
 	var pending []byte // of the body, read but not stored
-	if next == compare {
+	switch next {
+	case compare:
 		same, rest, err := v.door.compare(v.line, v.film, buf, v.want, have.stored)
 		if err != nil {
 			// Nothing is told of bytes that were not compared: they may be another film's, whose client would go on.
-			return v.cut(err, v.want.start+same)
+			return v.cut(ctx, err, v.want.start+same)
 		}
 		seen := equal
 		if len(rest) > 0 {
@@ -205,8 +204,9 @@ func (v *visit) do() (answer, error) {
 		if next == anew {
 			have.stored = same
 		}
-	} else if next == anew {
+	case anew:
 		have.stored = 0
+	case report, reportNone, extend, refuse, finish:
 	}
 	switch next {
 	case reportNone:
@@ -221,7 +221,7 @@ func (v *visit) do() (answer, error) {
 		}
 	case extend, finish, compare:
 	}
-	return v.extend(buf, pending)
+	return v.extend(ctx, buf, pending)
 }
 
 // compare holds the bytes of a body against those that are stored in the same places, up to the end of either. It
@@ -278,13 +278,13 @@ func (v *visit) count(films int64) error {
 }
 
 // extend appends what pending and the body have, until the end of the request, and then answers.
-func (v *visit) extend(buf *buffer, pending []byte) (answer, error) {
+func (v *visit) extend(ctx context.Context, buf *buffer, pending []byte) (answer, error) {
 	err := v.note()
 	if err == nil {
-		err = v.append(buf, pending)
+		err = v.append(ctx, buf, pending)
 	}
 	if err != nil {
-		return v.cut(err, v.film.Size())
+		return v.cut(ctx, err, v.film.Size())
 	}
 	if err := v.settle(); err != nil {
 		return answer{}, err
@@ -293,12 +293,12 @@ func (v *visit) extend(buf *buffer, pending []byte) (answer, error) {
 		if v.film.Size() == 0 {
 			return answer{}, errEmpty()
 		}
-		return v.finish()
+		return v.finish(ctx)
 	}
 	if have := v.have(); have.reached() != finish {
 		return answer{stored: have.stored}, nil
 	}
-	return v.finish()
+	return v.finish(ctx)
 }
 
 // note keeps the film's length once it is told. A body without a length takes back what another one said of it.
@@ -314,7 +314,7 @@ func (v *visit) note() error {
 
 // append stores pending and the rest of the body. The error is that of the line, of the vault, or of the look at the
 // film's head; what came before it is stored.
-func (v *visit) append(buf *buffer, pending []byte) error {
+func (v *visit) append(ctx context.Context, buf *buffer, pending []byte) error {
 	left := func() int64 {
 		if v.want.end == unknown {
 			return bufferSize
@@ -323,12 +323,12 @@ func (v *visit) append(buf *buffer, pending []byte) error {
 	}
 	head := v.newHead()
 	synced := time.Now()
-	if err := v.store(pending, head); err != nil {
+	if err := v.store(ctx, pending, head); err != nil {
 		return err
 	}
 	for left() > 0 {
 		n, readErr := readMuch(v.line, buf[:min(bufferSize, left())])
-		if err := v.store(buf[:n], head); err != nil {
+		if err := v.store(ctx, buf[:n], head); err != nil {
 			return err
 		}
 		if errors.Is(readErr, io.EOF) && (v.want.end == unknown || left() == 0) {
@@ -342,7 +342,7 @@ func (v *visit) append(buf *buffer, pending []byte) error {
 				return err
 			}
 			synced = now
-			if err := v.stillWaiting(); err != nil {
+			if err := v.stillWaiting(ctx); err != nil {
 				return err
 			}
 		}
@@ -353,7 +353,7 @@ func (v *visit) append(buf *buffer, pending []byte) error {
 	return nil
 }
 
-func (v *visit) store(p []byte, head *head) error {
+func (v *visit) store(ctx context.Context, p []byte, head *head) error {
 	if len(p) == 0 {
 		return nil
 	}
@@ -364,7 +364,7 @@ func (v *visit) store(p []byte, head *head) error {
 		return err
 	}
 	v.door.stats.stored.Add(int64(len(p)))
-	return head.passed(v.film.Size())
+	return head.passed(ctx, v.film.Size())
 }
 
 // settle makes durable what this request has brought.
@@ -386,14 +386,14 @@ func (v *visit) settle() error {
 
 // cut answers a request that did not come to its end: what arrived is kept, and the first size bytes are told of. An
 // error that is not the line's is told instead, once what arrived is safe.
-func (v *visit) cut(cause error, size int64) (answer, error) {
+func (v *visit) cut(ctx context.Context, cause error, size int64) (answer, error) {
 	if err := v.settle(); err != nil {
 		return answer{}, err
 	}
 	if film.AsError(cause) != nil || errors.Is(cause, errGone) || errors.Is(cause, vault.ErrDamaged) {
 		return answer{}, cause
 	}
-	door.Annotate(v.ctx, slog.String("cut", cause.Error()))
+	door.Annotate(ctx, slog.String("cut", cause.Error()))
 	if size == 0 {
 		// Not a 308: without a Range UpChunk would go on behind this chunk.
 		return answer{}, &film.Error{
@@ -404,14 +404,14 @@ func (v *visit) cut(cause error, size int64) (answer, error) {
 }
 
 // finish makes an asset of the film, all of which is there and synced.
-func (v *visit) finish() (answer, error) {
-	if err := v.newHead().all(v.film.Size()); err != nil {
+func (v *visit) finish(ctx context.Context) (answer, error) {
+	if err := v.newHead().all(ctx, v.film.Size()); err != nil {
 		return answer{}, err
 	}
 	if _, err := v.film.Seal(); err != nil {
 		return answer{}, err
 	}
-	_, err := v.door.complete(v.ctx, v.upload)
+	_, err := v.door.complete(ctx, v.upload)
 	return answer{whole: err == nil}, err
 }
 

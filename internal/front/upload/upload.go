@@ -57,8 +57,11 @@ func Default() Config {
 func (c Config) withDefaults() Config {
 	def := Default()
 	for _, one := range []struct{ value, def *time.Duration }{
-		{&c.Stall, &def.Stall}, {&c.Patience, &def.Patience}, {&c.Takeover, &def.Takeover},
-		{&c.Answer, &def.Answer}, {&c.SyncAfter, &def.SyncAfter},
+		{&c.Stall, &def.Stall},
+		{&c.Patience, &def.Patience},
+		{&c.Takeover, &def.Takeover},
+		{&c.Answer, &def.Answer},
+		{&c.SyncAfter, &def.SyncAfter},
 	} {
 		if *one.value == 0 {
 			*one.value = *one.def

@@ -118,7 +118,7 @@ func (w *Writer) standAt(at synced) error {
 		}
 		h = restored
 	}
-	w.hash, w.last, w.begun = h, at, at.size
+	w.hash, w.last, w.begun, w.started = h, at, at.size, at.size
 	w.size.Store(at.size)
 	w.synced.Store(at.size)
 	return nil

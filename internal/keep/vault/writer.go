@@ -36,6 +36,7 @@ type Writer struct {
 	hash    hash.Hash // of the first size bytes
 	last    synced    // what the log says
 	begun   int64     // size when the last sync began
+	started int64     // size up to which the store was told to bring the bytes to its device
 	changes int       // to the piece, each counted
 	durable int       // changes when it was last synced
 	notes   map[string][]byte
@@ -90,7 +91,23 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.hash.Write(p)
 	w.size.Add(int64(len(p)))
 	w.vault.wrote(len(p), false)
+	w.start()
 	return len(p), nil
+}
+
+// startEvery is how many bytes are brought on their way at once: large enough for any device to take them well.
+const startEvery = 1 << 20
+
+// start lets the device work while the next bytes come, so that a sync of some megabytes has little to wait for.
+func (w *Writer) start() {
+	size := w.size.Load()
+	if size-w.started < startEvery {
+		return
+	}
+	if s, ok := w.piece.(blob.Starter); ok {
+		s.StartWrite(w.started, size-w.started)
+	}
+	w.started = size
 }
 
 // ReadFrom appends everything that r gives; it makes io.Copy use a shared, larger buffer. When it fails, up to one
