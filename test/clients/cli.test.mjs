@@ -1,4 +1,5 @@
-// The walk with the official CLI, in a home of its own. Needs MUX_* of a running `filmcan dev`, and FILM_URL.
+// The walk with the official CLI, in a home of its own. Needs MUX_* of a running `filmcan dev`, FILM_URL, and
+// FILM, the path of the same film, with FILM_SHA256.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -67,6 +68,18 @@ test('the walk, with `webhooks listen` beside it', async (t) => {
   const types = () => heard.filter((e) => e.object?.id === asset.id).map((e) => e.type);
   await until('every event is heard', () => types().includes('video.asset.deleted'));
   assert.deepEqual(types(), ['created', 'ready', 'master.preparing', 'master.ready', 'master.deleted', 'deleted'].map((e) => `video.asset.${e}`));
+});
+
+test('`assets create --upload`', async () => {
+  const created = await mux('assets', 'create', '--upload', process.env.FILM, '--playback-policy', 'public', '-y', '--wait');
+  const uploads = await mux('uploads', 'list', '--limit', '1');
+  const [upload] = uploads.data ?? uploads;
+  assert.equal(upload.status, 'asset_created');
+  const asset = await mux('assets', 'get', upload.asset_id);
+  assert.equal(asset.status, 'ready', JSON.stringify({ created, asset }));
+  await mux('assets', 'update-master-access', asset.id, '--master-access', 'temporary');
+  const { master } = await mux('assets', 'get', asset.id);
+  assert.equal(master.sha256, process.env.FILM_SHA256);
 });
 
 test('wrong credentials', async () => {

@@ -80,12 +80,29 @@ func TestSDK(t *testing.T) {
 
 func TestCLI(t *testing.T) {
 	t.Parallel()
-	s := web(t, films.Get(t, films.Spec{Duration: 4 * time.Second}))
-	run(t, "cli.test.mjs", "FILM_URL="+s.URL+"/film.mp4")
+	film := films.Get(t, films.Spec{Duration: 4 * time.Second})
+	sum, _ := rig.Sum(t, film)
+	s := web(t, film)
+	run(t, "cli.test.mjs", "FILM_URL="+s.URL+"/film.mp4", "FILM="+film, "FILM_SHA256="+sum)
 }
 
 func TestPlayers(t *testing.T) {
 	t.Parallel()
 	s := web(t, films.Get(t, films.Spec{Duration: time.Minute, Width: 640, Height: 360, BFrames: 2, GOP: 2 * time.Second}))
 	run(t, "player.test.mjs", "COUNTER_URL="+s.URL+"/film.mp4")
+}
+
+func TestUploaders(t *testing.T) {
+	t.Parallel()
+	env := []string{}
+	for name, spec := range map[string]films.Spec{
+		"FILM":  {Duration: 14 * time.Second, Width: 1280, Height: 720, Grain: true, PadTo: 200_000_000},
+		"SMALL": {Duration: 14 * time.Second, Width: 1280, Height: 720, Grain: true, PadTo: 10 << 20},
+		"OTHER": {Duration: 13 * time.Second, Width: 1280, Height: 720, BFrames: 2, Grain: true, PadTo: 10 << 20},
+	} {
+		film := films.Get(t, spec)
+		sum, _ := rig.Sum(t, film)
+		env = append(env, name+"="+film, name+"_SHA256="+sum)
+	}
+	run(t, "upload.test.mjs", env...)
 }
