@@ -320,13 +320,13 @@ func TestMany(t *testing.T) {
 	w := newWorld(t, plan{})
 	a := movie(1, 2000)
 	before := openFiles(t)
-	uploads := make([]*one, 200)
+	uploads := make([]*one, 100)
 	for i := range uploads {
 		uploads[i] = w.create(t)
 		uploads[i].chunk(t, a, 0, 1000).want(t, "308 0-999")
 	}
 	// Other tests run beside this one.
-	if after := openFiles(t); after > before+150 {
+	if after := openFiles(t); after > before+80 {
 		t.Errorf("%d open files, %d before", after, before)
 	}
 	for _, o := range uploads[:20] {
