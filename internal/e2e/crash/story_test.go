@@ -26,6 +26,9 @@ type story struct {
 	sum   string // of the master; "" where the master is not the film itself
 	tag   string // passthrough, by which the asset is found when its creation was not answered
 	id    string
+
+	direct  bool     // the film is uploaded
+	uploads []string // in this order: cancelled, no film, the film
 }
 
 // lived is the order of events of a whole story.
@@ -51,6 +54,7 @@ func (s *story) live(ctx context.Context) error {
 		{"download again", s.download},
 		{"delete", s.remove},
 		{"hear of it", s.heard},
+		{"hear of its uploads", s.uploadsHeard},
 	} {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("%s (asset %s): %w", step.name, s.id, err)
@@ -86,6 +90,9 @@ func (s *story) call(ctx context.Context, method, path string, body, out any) (s
 }
 
 func (s *story) create(ctx context.Context) error {
+	if s.direct {
+		return s.bringFilm(ctx)
+	}
 	body := map[string]any{"input": s.world.outside.FilmURL(s.film), "passthrough": s.tag, "playback_policy": "public"}
 	for {
 		var a rig.Asset
