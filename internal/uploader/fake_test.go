@@ -232,13 +232,13 @@ func (b *bundle) settle() {
 	defer b.fake.mu.Unlock()
 }
 
-// arrived checks that the n-th upload holds the film, and that nothing is remembered any more.
-func (b *bundle) arrived(t *testing.T, n int) {
+// arrived checks that the one upload holds the film, and that nothing is remembered any more.
+func (b *bundle) arrived(t *testing.T) {
 	t.Helper()
-	if len(b.fake.uploads) != n {
-		t.Fatalf("%d uploads were created, want %d", len(b.fake.uploads), n)
+	if len(b.fake.uploads) != 1 {
+		t.Fatalf("%d uploads were created", len(b.fake.uploads))
 	}
-	if u := b.fake.uploads[n-1]; u.status != film.UploadAssetCreated || !bytes.Equal(u.stored, b.film) {
+	if u := b.fake.uploads[0]; u.status != film.UploadAssetCreated || !bytes.Equal(u.stored, b.film) {
 		t.Fatalf("upload %s is %s with %d bytes (the film: %v)", u.id, u.status, len(u.stored), bytes.Equal(u.stored, b.film))
 	}
 	left, err := os.ReadDir(b.client.states.dir)

@@ -23,7 +23,7 @@ func TestUpload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.arrived(t, 1)
+	b.arrived(t)
 	if want := (Result{Upload: "u1", Asset: "asset-u1", Status: film.AssetReady, Playback: "play", Size: 2500}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -87,7 +87,7 @@ func TestFaults(t *testing.T) {
 			if _, err := b.upload(t); err != nil {
 				t.Fatal(err)
 			}
-			b.arrived(t, 1)
+			b.arrived(t)
 			if b.fake.puts[2] != "bytes */2500" || b.fake.puts[3] != c.after || len(b.report.retries) != 1 {
 				t.Errorf("requests %q, retries %q", b.fake.puts, b.report.retries)
 			}
@@ -113,7 +113,7 @@ func TestLostEnd(t *testing.T) {
 		if _, err := b.upload(t); err != nil {
 			t.Fatal(err)
 		}
-		b.arrived(t, 1)
+		b.arrived(t)
 		if last := b.fake.puts[len(b.fake.puts)-1]; finished && last != "bytes */2500" || !finished && last != "bytes 2499-2499/2500" {
 			t.Errorf("finished %v: requests %q", finished, b.fake.puts)
 		}
@@ -177,7 +177,7 @@ func TestResume(t *testing.T) {
 	if _, err := b.upload(t); err != nil {
 		t.Fatal(err)
 	}
-	b.arrived(t, 1)
+	b.arrived(t)
 	if b.fake.puts[0] != "bytes */5000" || b.fake.puts[1] != "bytes 1300-2299/5000" {
 		t.Errorf("requests %q", b.fake.puts)
 	}
@@ -241,7 +241,7 @@ func TestSentBefore(t *testing.T) {
 	if err != nil || !got.Before || got.Asset != "asset-u1" || len(b.fake.puts) > 0 {
 		t.Fatalf("%+v %v after %q", got, err, b.fake.puts)
 	}
-	b.arrived(t, 1)
+	b.arrived(t)
 }
 
 func TestFileChanges(t *testing.T) {
@@ -282,7 +282,7 @@ func TestGivenUp(t *testing.T) {
 	if !errors.As(err, new(*AssetError)) || !strings.Contains(err.Error(), "web page") {
 		t.Errorf("got %v", err)
 	}
-	b.arrived(t, 1)
+	b.arrived(t)
 }
 
 func TestWrongToken(t *testing.T) {

@@ -106,7 +106,7 @@ func rest(t *testing.T, link string, f sample, size int64) {
 }
 
 // became checks that the upload is an asset whose master is the film, whole, and that there is one asset of it.
-func became(t *testing.T, c *rig.Client, u rig.Upload, f sample) rig.Asset {
+func became(t *testing.T, c *rig.Client, u rig.Upload, f sample) {
 	t.Helper()
 	now := c.GetUpload(t, u.ID)
 	if now.Status != "asset_created" || now.URL != "" {
@@ -124,7 +124,6 @@ func became(t *testing.T, c *rig.Client, u rig.Upload, f sample) rig.Asset {
 	if len(all) != 1 {
 		t.Fatalf("%d assets came of one upload", len(all))
 	}
-	return a
 }
 
 // raw opens a line to a link and sends the head of a request on it, and so much of its body.
