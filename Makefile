@@ -54,8 +54,8 @@ test-crash: ffmpeg ## Kill the program at every announced point SEEDS times, and
 	$(GO) test -count=1 -timeout 25m -tags crashtest ./internal/e2e/crash/... -seeds $(SEEDS)
 
 .PHONY: test-clients
-test-clients: ffmpeg chromium build clients ## Run the official SDK, CLI and players (Node, Chromium).
-	FILMCAN_TEST_CLIENTS=1 $(GO) test -count=1 -timeout 15m -v ./internal/e2e/clients/...
+test-clients: ffmpeg chromium postgres build clients ## Run the official SDK, CLI, players and uploaders (Node, Chromium; one server and two on PostgreSQL).
+	FILMCAN_TEST_CLIENTS=1 FILMCAN_TEST_POSTGRES=1 $(GO) test -count=1 -timeout 15m -v ./internal/e2e/clients/...
 
 .PHONY: bench
 bench: ffmpeg build ## Measure against plain references in the same run, with a verdict per line.

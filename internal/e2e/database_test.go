@@ -1,9 +1,9 @@
 package e2e_test
 
 import (
-	"os"
 	"testing"
 
+	"filmcan/internal/e2e/rig"
 	"filmcan/internal/filmtest/pgtest"
 )
 
@@ -11,10 +11,8 @@ import (
 // it.
 func databaseArgs(t *testing.T) []string {
 	t.Helper()
-	if !postgres() {
+	if !rig.Postgres() {
 		return nil
 	}
 	return []string{"--database", pgtest.New(t)}
 }
-
-func postgres() bool { return os.Getenv("FILMCAN_TEST_POSTGRES") != "" }

@@ -120,7 +120,7 @@ func ends(conn interface {
 // TestBackupUnderLoad copies a keep while films come and go, and makes a server of the copy.
 func TestBackupUnderLoad(t *testing.T) {
 	t.Parallel()
-	if postgres() {
+	if rig.Postgres() {
 		t.Skip("with PostgreSQL the rows are pg_dump's")
 	}
 	film := films.Get(t, films.Spec{Duration: 4 * time.Second, PadTo: 24 << 20})

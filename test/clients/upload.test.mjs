@@ -1,7 +1,8 @@
 // UpChunk and mux-uploader in a real Chromium, sending films through a line that resets, drops and stalls in the middle
 // of chunks: pause and resume, a page that is loaded again, a browser that is offline for a while. What counts is the
 // sha256 of the master. Needs MUX_* of a running `filmcan dev`, FILM (a path, about 200 MB) with FILM_SHA256, and SMALL
-// and OTHER (some 10 MB, different films of one length) with SMALL_SHA256 and OTHER_SHA256.
+// and OTHER (some 10 MB, different films of one length) with SMALL_SHA256 and OTHER_SHA256. With NODES (base URLs with
+// commas between them) each connection of the line goes to the next of these servers.
 import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import { createServer } from 'node:http';
@@ -12,7 +13,7 @@ import { after, before, test } from 'node:test';
 import Mux from '@mux/mux-node';
 import { chromium } from 'playwright-core';
 
-const { FILM, FILM_SHA256, SMALL, SMALL_SHA256, OTHER, OTHER_SHA256, MUX_BASE_URL, CHROMIUM = '/usr/bin/chromium' } = process.env;
+const { FILM, FILM_SHA256, SMALL, SMALL_SHA256, OTHER, OTHER_SHA256, MUX_BASE_URL, NODES, CHROMIUM = '/usr/bin/chromium' } = process.env;
 const MB = 1e6;
 const modules = path.dirname(path.dirname(createRequire(import.meta.url).resolve('hls.js')));
 const scripts = {
@@ -26,10 +27,12 @@ const scripts = {
  * seconds and then reset, or `slow`: stalled for two seconds, and then it goes on.
  */
 function line(t, { plan = [], rate = 0 } = {}) {
-  const upstream = new URL(MUX_BASE_URL);
+  const upstreams = (NODES ?? MUX_BASE_URL).split(',').map((u) => new URL(u));
+  let connections = 0;
   const state = { carried: 0, met: [] };
   const sockets = new Set();
   const server = net.createServer((client) => {
+    const upstream = upstreams[connections++ % upstreams.length];
     const target = net.connect(upstream.port, upstream.hostname);
     for (const s of [client, target]) {
       sockets.add(s);

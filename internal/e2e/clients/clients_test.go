@@ -29,18 +29,29 @@ const scripts = "../../../test/clients"
 // run runs one script of the folder with node's test runner, with a server of its own.
 func run(t *testing.T, script string, env ...string) {
 	t.Helper()
+	wanted(t)
+	p := rig.Start(t, rig.Options{Binary: rig.Binary(t), Data: t.TempDir(), Args: []string{"--tls", "--tls-listen", "127.0.0.1:0"}})
+	for name, value := range p.Env(t) {
+		env = append(env, name+"="+value)
+	}
+	node(t, script, append(env, "CUSTOM_DOMAIN="+strings.TrimPrefix(p.TLS(), "https://"), "TLS_URL="+p.TLS(),
+		"NODE_EXTRA_CA_CERTS="+filepath.Join(p.Data(), "tls", "ca.pem")))
+}
+
+// wanted skips the test where the clients are not there.
+func wanted(t *testing.T) {
+	t.Helper()
 	if os.Getenv("FILMCAN_TEST_CLIENTS") == "" {
 		t.Skip("needs FILMCAN_TEST_CLIENTS, Node and Chromium: make test-clients")
 	}
-	p := rig.Start(t, rig.Options{Binary: rig.Binary(t), Data: t.TempDir(), Args: []string{"--tls", "--tls-listen", "127.0.0.1:0"}})
+}
+
+// node runs a script with node's test runner.
+func node(t *testing.T, script string, env []string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", script)
 	cmd.Dir = scripts
 	cmd.Env = append(os.Environ(), env...)
-	for name, value := range p.Env(t) {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
-	cmd.Env = append(cmd.Env, "CUSTOM_DOMAIN="+strings.TrimPrefix(p.TLS(), "https://"), "TLS_URL="+p.TLS(),
-		"NODE_EXTRA_CA_CERTS="+filepath.Join(p.Data(), "tls", "ca.pem"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
@@ -94,7 +105,23 @@ func TestPlayers(t *testing.T) {
 
 func TestUploaders(t *testing.T) {
 	t.Parallel()
-	env := []string{}
+	run(t, "upload.test.mjs", uploads(t)...)
+}
+
+// TestUploadersOnTwoNodes sends the same films to two servers on one PostgreSQL: every connection goes to the other one.
+func TestUploadersOnTwoNodes(t *testing.T) {
+	t.Parallel()
+	wanted(t)
+	cluster := rig.NewCluster(t)
+	a, client := cluster.Start(t)
+	b, _ := cluster.Start(t)
+	node(t, "upload.test.mjs", append(uploads(t), "MUX_BASE_URL="+a.Base(), "NODES="+a.Base()+","+b.Base(),
+		"MUX_TOKEN_ID="+client.ID, "MUX_TOKEN_SECRET="+client.Secret))
+}
+
+// uploads are the films that are sent.
+func uploads(t *testing.T) (env []string) {
+	t.Helper()
 	for name, spec := range map[string]films.Spec{
 		"FILM":  {Duration: 14 * time.Second, Width: 1280, Height: 720, Grain: true, PadTo: 200_000_000},
 		"SMALL": {Duration: 14 * time.Second, Width: 1280, Height: 720, Grain: true, PadTo: 10 << 20},
@@ -104,5 +131,5 @@ func TestUploaders(t *testing.T) {
 		sum, _ := rig.Sum(t, film)
 		env = append(env, name+"="+film, name+"_SHA256="+sum)
 	}
-	run(t, "upload.test.mjs", env...)
+	return env
 }

@@ -3,7 +3,6 @@ package upload
 import (
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -11,7 +10,6 @@ import (
 
 	"filmcan/internal/e2e/rig"
 	"filmcan/internal/filmtest/films"
-	"filmcan/internal/filmtest/pgtest"
 )
 
 func freePort(t *testing.T) string {
@@ -33,31 +31,13 @@ func bigFilm(t *testing.T) (string, int64) {
 // pair is two servers on one PostgreSQL and one folder, behind one public name.
 func pair(t *testing.T) (nodes [2]*rig.Process, c *rig.Client) {
 	t.Helper()
-	if os.Getenv(pgtest.Variable) == "" {
-		t.Skip("needs " + pgtest.Variable)
-	}
-	database, data := pgtest.New(t), t.TempDir()
-	out, stderr, code := rig.Run(t, rig.Binary(t), nil, "token", "create", "--database", database, "--data", data)
-	if code != 0 {
-		t.Fatalf("token create: %s", stderr)
-	}
-	c = &rig.Client{HTTP: http.DefaultClient}
-	for line := range strings.Lines(out) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		switch name {
-		case "MUX_TOKEN_ID":
-			c.ID = value
-		case "MUX_TOKEN_SECRET":
-			c.Secret = value
+	cluster := rig.NewCluster(t)
+	for i := range nodes {
+		var client *rig.Client
+		if nodes[i], client = cluster.Start(t); c == nil {
+			c = client
 		}
 	}
-	for i := range nodes {
-		nodes[i] = rig.Start(t, rig.Options{
-			Binary: rig.Binary(t), Data: data, Serve: true,
-			Args: []string{"--database", database, "--public-url", "http://video.example.com"},
-		})
-	}
-	c.Base = nodes[0].Base()
 	return nodes, c
 }
 
