@@ -276,6 +276,7 @@ func TestBrokenBuildsAreCaught(t *testing.T) {
 	for _, c := range []struct{ rule, point string }{
 		{"ready-before-seal", "intake.after-ready"},
 		{"record-before-send", "webhook.before-send"},
+		{"complete-before-seal", "upload.completed"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			t.Parallel()

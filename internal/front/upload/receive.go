@@ -198,7 +198,10 @@ func (v *visit) do(ctx context.Context) (answer, error) {
 			seen = different
 		}
 		next, pending = decide(have, v.want, seen), rest
-		if v.want.end == unknown && v.line.eof && v.want.start+same < have.stored {
+		if v.want.end == unknown && v.line.eof && len(rest) == 0 && same < have.stored {
+			if same == 0 {
+				return answer{}, errEmpty() // no film, for which nothing is forgotten
+			}
 			next = anew // it ended before what is stored does: a shorter film
 		}
 		if next == anew {
@@ -280,7 +283,7 @@ func (v *visit) count(films int64) error {
 // extend appends what pending and the body have, until the end of the request, and then answers.
 func (v *visit) extend(ctx context.Context, buf *buffer, pending []byte) (answer, error) {
 	err := v.note()
-	if err == nil {
+	if err == nil && !v.want.query {
 		err = v.append(ctx, buf, pending)
 	}
 	if err != nil {
@@ -327,7 +330,7 @@ func (v *visit) append(ctx context.Context, buf *buffer, pending []byte) error {
 		return err
 	}
 	for left() > 0 {
-		n, readErr := readMuch(v.line, buf[:min(bufferSize, left())])
+		n, readErr := readMuch(v.line, buf[:min(bufferSize, left())], synced.Add(v.door.cfg.SyncAfter))
 		if err := v.store(ctx, buf[:n], head); err != nil {
 			return err
 		}
@@ -408,6 +411,11 @@ func (v *visit) finish(ctx context.Context) (answer, error) {
 	if err := v.newHead().all(ctx, v.film.Size()); err != nil {
 		return answer{}, err
 	}
+	if point.Broken("complete-before-seal") {
+		if _, err := v.door.complete(ctx, v.upload); err != nil {
+			return answer{}, err
+		}
+	}
 	if _, err := v.film.Seal(); err != nil {
 		return answer{}, err
 	}
@@ -415,9 +423,10 @@ func (v *visit) finish(ctx context.Context) (answer, error) {
 	return answer{whole: err == nil}, err
 }
 
-// readMuch reads until p is full, or the reader fails; what came before that is there.
-func readMuch(r io.Reader, p []byte) (n int, err error) {
-	for n < len(p) && err == nil {
+// readMuch reads until p is full, the time has come, or the reader fails; what came before that is there. A line that
+// drips would not fill p in hours.
+func readMuch(r io.Reader, p []byte, until time.Time) (n int, err error) {
+	for n < len(p) && err == nil && (n == 0 || time.Now().Before(until)) {
 		var m int
 		m, err = r.Read(p[n:])
 		n += m
