@@ -46,7 +46,11 @@ func TestWalk(t *testing.T) {
 		t.Errorf("playlist: %d %v", status, err)
 	}
 
+	read := c.Metric(t, "filmcan_vault_read_bytes_total")
 	open := c.SetMaster(t, a.ID, "temporary")
+	if after := c.Metric(t, "filmcan_vault_read_bytes_total"); after != read {
+		t.Errorf("the PUT read %v bytes of films", after-read)
+	}
 	if open.Master == nil || open.Master.Status != "ready" || open.Master.SHA256 != sum || open.Master.Size != size {
 		t.Fatalf("master after the PUT: %+v", open.Master)
 	}
@@ -61,6 +65,13 @@ func TestWalk(t *testing.T) {
 	}
 	if status, text, _ := c.Call(t.Context(), http.MethodPut, "/video/v1/assets/"+a.ID+"/master-access", map[string]string{"master_access": "temporary"}, nil); status != http.StatusBadRequest || !strings.Contains(string(text), "Download already exists") {
 		t.Errorf("a second enable: %d %s", status, text)
+	}
+	// Indexed, not copied; served as it lies: one copy on disk, and no ffmpeg anywhere.
+	if written := c.Metric(t, "filmcan_vault_written_bytes_total"); written > 1.01*float64(size) {
+		t.Errorf("%v bytes were written for a film of %d", written, size)
+	}
+	if starts := c.Metric(t, "filmcan_ffmpeg_starts_total"); starts != 0 {
+		t.Errorf("ffmpeg was started %v times", starts)
 	}
 	closed := c.SetMaster(t, a.ID, "none")
 	if closed.Master != nil || closed.MasterAccess != "none" {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -151,6 +153,26 @@ func (c *Client) SetMaster(tb testing.TB, id, access string) Asset {
 	var a Asset
 	c.Must(tb, http.StatusOK, http.MethodPut, "/video/v1/assets/"+id+"/master-access", map[string]string{"master_access": access}, &a)
 	return a
+}
+
+// Metric reads a counter or gauge without labels from /metrics.
+func (c *Client) Metric(tb testing.TB, name string) float64 {
+	tb.Helper()
+	_, text, err := c.Call(tb.Context(), http.MethodGet, "/metrics", nil, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if v, ok := strings.CutPrefix(line, name+" "); ok {
+			value, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			return value
+		}
+	}
+	tb.Fatalf("there is no metric %s", name)
+	return 0
 }
 
 // Download fetches a link and returns its status and the digest and length of its body.
