@@ -45,8 +45,9 @@ func (s step) String() string {
 //   - What is stored and comes again is compared. Equal, it is skipped; so the same chunk may come twice, overlap what
 //     is there, or be sent by two clients.
 //   - Another film, by its length or its bytes, begins anew when it is sent from its first byte: that is a page that
-//     was loaded again with another file. Anywhere else it is refused. Bytes of two films never meet.
-//   - A chunk that begins behind what is stored leaves a gap: nothing of it is taken, and the answer says what is there.
+//     was loaded again with another file. Anywhere else it is refused.
+//   - A chunk that begins behind what is stored leaves a gap: nothing of it is taken, and the answer says what is there;
+//     but if another film was begun anew, it is refused, since its client would go on in that one (visit.do).
 func decide(have state, want request, seen verdict) step {
 	other := have.contradicts(want)
 	switch {

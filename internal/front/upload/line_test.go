@@ -167,6 +167,23 @@ func TestSilent(t *testing.T) {
 	}
 }
 
+// TestDrip: a client that sends a byte now and then does not keep them from the disk, nor itself from learning that the
+// upload is over.
+func TestDrip(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{config: upload.Config{SyncAfter: time.Millisecond}})
+	o := w.create(t)
+	const size = 100 << 20 // of which it will not send so much that the server would read on
+	c := o.dial(t)
+	c.begin(t, o, 0, size, size, []byte("a"))
+	drip := func() { _, _ = c.Write([]byte("a")) }
+	eventually(t, "what came is stored", func() bool { drip(); return w.door.Stats().Stored > 0 })
+	if _, err := w.catalog.CancelUpload(t.Context(), w.env, o.ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the request ends", func() bool { drip(); return w.door.Stats().Running == 0 })
+}
+
 // TestTakeover: the line of a client died without a word, and it comes again while its old request still waits.
 func TestTakeover(t *testing.T) {
 	t.Parallel()

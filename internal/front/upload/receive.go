@@ -181,7 +181,7 @@ func (v *visit) do(ctx context.Context) (answer, error) {
 			return answer{}, err
 		}
 	}
-	v.had = have.stored
+	v.begun, v.had = number64(v.film.Notes()[noteFilm]), have.stored
 	buf := v.door.takeBuffer()
 	defer v.door.giveBuffer(buf)
 	next := decide(have, v.want, notSeen)
@@ -215,6 +215,10 @@ func (v *visit) do(ctx context.Context) (answer, error) {
 	case reportNone:
 		return answer{}, nil
 	case report:
+		if v.want.start > have.stored && v.begun > 0 {
+			// What this client had been told of is gone, because another film came. It would go on where that one is.
+			return answer{}, conflict()
+		}
 		return answer{stored: have.stored}, nil
 	case refuse:
 		return answer{}, conflict()

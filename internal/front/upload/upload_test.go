@@ -2,6 +2,7 @@ package upload_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -148,4 +149,46 @@ func TestMalformed(t *testing.T) {
 	o.send(t, "5-9/10", unsized{strings.NewReader("56789ABC")}).want(t, "400")
 	o.send(t, "*/10", nil).want(t, "200")
 	o.is(t, []byte("0123456789"))
+}
+
+// TestNothingIsForgotten: a body without a byte is no other film, for whose sake the one that is stored goes.
+func TestNothingIsForgotten(t *testing.T) {
+	t.Parallel()
+	o := newWorld(t, plan{}).create(t)
+	a := movie(1, 1000)
+	o.chunk(t, a, 0, 400).want(t, "308 0-399")
+	c := o.dial(t)
+	if _, err := fmt.Fprintf(c, "PUT %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", o.url); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.answer(t); got != "400" {
+		t.Fatalf("a body without a byte: %q", got)
+	}
+	o.send(t, "*/1000", nil).want(t, "308 0-399")
+	o.chunk(t, a, 400, 1000).want(t, "200")
+	o.is(t, a)
+}
+
+// TestQueryBringsNothing: the body of a question is not the film's, also not when the question makes the film whole.
+func TestQueryBringsNothing(t *testing.T) {
+	t.Parallel()
+	o := newWorld(t, plan{}).create(t)
+	a := movie(1, 1000)
+	o.send(t, "0-999/*", bytes.NewReader(a)).want(t, "308 0-999")
+	o.send(t, "*/1000", unsized{strings.NewReader("more")}).want(t, "200")
+	o.is(t, a)
+}
+
+// TestDisplacedAhead: a client that is ahead of another film, which took the place of its own, is not told where it
+// could go on with that one.
+func TestDisplacedAhead(t *testing.T) {
+	t.Parallel()
+	o := newWorld(t, plan{}).create(t)
+	a, b := movie(1, 1000), movie(2, 1000)
+	o.chunk(t, a, 0, 300).want(t, "308 0-299")
+	o.chunk(t, a, 300, 600).want(t, "308 0-599")
+	o.chunk(t, b, 0, 300).want(t, "308 0-299")
+	o.chunk(t, a, 600, 900).want(t, "409")
+	o.chunk(t, b, 300, 1000).want(t, "200")
+	o.is(t, b)
 }
