@@ -23,7 +23,23 @@ func (h quiet) Enabled(ctx context.Context, level slog.Level) bool {
 
 func (h quiet) Handle(ctx context.Context, r slog.Record) error {
 	r.Level = lowered(r.Level)
+	if stopped(r) {
+		r.Level = slog.LevelDebug
+		if !h.Handler.Enabled(ctx, r.Level) {
+			return nil
+		}
+	}
 	return h.Handler.Handle(ctx, r)
+}
+
+// stopped reports whether what River complains of is that it was told to stop in the middle of something.
+func stopped(r slog.Record) (found bool) {
+	r.Attrs(func(a slog.Attr) bool {
+		err, ok := a.Value.Any().(error)
+		found = ok && errors.Is(err, context.Canceled) || a.Value.String() == context.Canceled.Error()
+		return !found
+	})
+	return found
 }
 
 func (h quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{h.Handler.WithAttrs(attrs)} }
