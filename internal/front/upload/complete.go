@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 
 	"filmcan/internal/film"
+	"filmcan/internal/front/door"
 	"filmcan/internal/keep/vault"
 	"filmcan/internal/point"
 )
@@ -62,8 +64,11 @@ func (d *Door) again(ctx context.Context, u film.Upload, want request, l *line) 
 	defer d.giveBuffer(buf)
 	same, rest, err := d.compare(l, f, buf, want, have.stored)
 	switch {
-	case err != nil:
-		return answer{}, passing("compare", err)
+	case film.AsError(err) != nil:
+		return answer{}, err
+	case err != nil: // the line's, and no fault of ours
+		door.Annotate(ctx, slog.String("cut", err.Error()))
+		return answer{}, tooEarly()
 	case len(rest) > 0, want.whole && (same < have.stored || more(l)):
 		return answer{}, conflict()
 	}

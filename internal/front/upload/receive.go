@@ -402,12 +402,17 @@ func (v *visit) cut(ctx context.Context, cause error, size int64) (answer, error
 	}
 	door.Annotate(ctx, slog.String("cut", cause.Error()))
 	if size == 0 {
-		// Not a 308: without a Range UpChunk would go on behind this chunk.
-		return answer{}, &film.Error{
-			Code: film.CodeUnavailable, Fault: film.FaultTransient, Message: "The body ended too early. Try again.",
-		}
+		return answer{}, tooEarly()
 	}
 	return answer{stored: size}, nil
+}
+
+// tooEarly is the answer to a line that broke before there was anything to report. It is not a 308: without a Range
+// UpChunk would go on behind this chunk.
+func tooEarly() error {
+	return &film.Error{
+		Code: film.CodeUnavailable, Fault: film.FaultTransient, Message: "The body ended too early. Try again.",
+	}
 }
 
 // finish makes an asset of the film, all of which is there and synced.
