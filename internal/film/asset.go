@@ -143,6 +143,8 @@ type Asset struct {
 	Tracks      []Track    `json:",omitempty"`
 	Playbacks   []Playback `json:",omitempty"`
 	Master      Master
+	// Base says what renditions are cut from.
+	Base Base `json:",omitzero"`
 }
 
 // clone returns a copy that shares no memory with a: what a transition returns, and each snapshot it takes, can be
@@ -212,6 +214,7 @@ type Found struct {
 	Tracks []Track
 	// Master describes the stored master; its access fields are ignored.
 	Master Master
+	Base   Base
 	// Grant is the id of the grant to give where master access was asked for at creation, TTL its length.
 	Grant GrantID
 	TTL   time.Duration
@@ -229,7 +232,7 @@ func (a Asset) Ready(f Found, now time.Time) (Asset, Change, error) {
 	a.Media = new(f.Media.clone())
 	a.Tracks = slices.Clone(f.Tracks)
 	access := a.Master.Access
-	a.Master = f.Master
+	a.Master, a.Base = f.Master, f.Base
 	a.Master.Access, a.Master.Status, a.Master.Grant = access, "", nil
 	if access == AccessTemporary {
 		a.Master.Status = MasterPreparing
