@@ -239,6 +239,10 @@ func (a Asset) Ready(f Found, now time.Time) (Asset, Change, error) {
 	}
 	var c Change
 	c.assetEvent(EventAssetReady, a, now)
+	if a.Base.EncodedSound {
+		// Nobody waits for it: who listens before it is there has it made.
+		c.Jobs = append(c.Jobs, Job{Args: MakeBase{Asset: a.ID}})
+	}
 	if access == AccessTemporary {
 		a.grant(f.Grant, f.TTL, now, &c)
 	}
@@ -260,14 +264,35 @@ func (a Asset) Detected(r Reasons, now time.Time) (Asset, Change, error) {
 	return a, c, nil
 }
 
-// Advance notes how far the preparation has come. Only a preparing asset takes it; it is no event.
+// Advance notes how far the preparation has come. Only a preparing asset takes it; it is no event. Progress never goes
+// back: a run that takes up the work of one that died tells nothing until it is further.
 func (a Asset) Advance(p Progress) (Asset, Change, error) {
 	if a.Status != AssetPreparing {
 		return a, Change{}, &Error{Code: CodeConflict, Fault: FaultOurs, Message: "Asset is not preparing"}
 	}
 	a = a.clone()
+	was := a.Progress
+	if was.State == p.State && p.Percent <= was.Percent || was.State == ProgressTranscoding && p.State == ProgressIngesting {
+		return a, Change{}, nil
+	}
 	a.Progress = p
 	return a, Change{}, nil
+}
+
+// Transcode ends the look at an input that must be encoded, for the reasons given, and orders that. Only a preparing
+// asset takes it, and only once.
+func (a Asset) Transcode(r Reasons, now time.Time) (Asset, Change, error) {
+	if a.Status != AssetPreparing {
+		return a, Change{}, &Error{Code: CodeConflict, Fault: FaultOurs, Message: "Asset is not preparing"}
+	}
+	a = a.clone()
+	if a.Progress.State == ProgressTranscoding {
+		return a, Change{}, nil
+	}
+	a.Progress = Progress{State: ProgressTranscoding}
+	a, c, err := a.Detected(r, now)
+	c.Jobs = append(c.Jobs, Job{Args: EncodeAsset{Asset: a.ID}})
+	return a, c, err
 }
 
 // Fail ends the preparation without success. Only a preparing asset fails; master access that was asked for at

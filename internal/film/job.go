@@ -28,6 +28,18 @@ type IngestUploaded struct{ Asset AssetID }
 // Kind names the job.
 func (IngestUploaded) Kind() string { return "ingest_uploaded" }
 
+// EncodeAsset makes an asset ready whose film was looked at and must be encoded for that, or errored.
+type EncodeAsset struct{ Asset AssetID }
+
+// Kind names the job.
+func (EncodeAsset) Kind() string { return "encode_asset" }
+
+// MakeBase makes what is missing of a ready asset's base, see [Base].
+type MakeBase struct{ Asset AssetID }
+
+// Kind names the job.
+func (MakeBase) Kind() string { return "make_base" }
+
 // DeliverEvent makes one attempt of one delivery.
 type DeliverEvent struct {
 	Delivery DeliveryID

@@ -48,8 +48,12 @@ func states() map[string]Asset {
 	}
 	granted := with(with(ready, access(MasterReady)), func(a *Asset) { a.Master.Grant = new(grant) })
 	return map[string]Asset{
-		"preparing":              preparing,
-		"preparing, asked":       with(preparing, access(MasterPreparing)),
+		"preparing":        preparing,
+		"preparing, asked": with(preparing, access(MasterPreparing)),
+		"preparing, encoding": with(preparing, func(a *Asset) {
+			a.NonStandard = Reasons{ReasonVideoCodec: "vp9"}
+			a.Progress = Progress{State: ProgressTranscoding, Percent: 60}
+		}),
 		"preparing, detected":    with(preparing, func(a *Asset) { a.NonStandard = Reasons{ReasonVideoCodec: "vp9"} }),
 		"ready":                  ready,
 		"ready, access starting": with(ready, access(MasterPreparing)),
@@ -90,7 +94,10 @@ func stateOf(a Asset) string {
 	default:
 		return fmt.Sprintf("impossible: %+v", m)
 	}
-	if a.Status == AssetPreparing && len(a.NonStandard) > 0 {
+	switch {
+	case a.Status == AssetPreparing && a.Progress.State == ProgressTranscoding:
+		name += ", encoding"
+	case a.Status == AssetPreparing && len(a.NonStandard) > 0:
 		name += ", detected"
 	}
 	return name
@@ -139,13 +146,22 @@ func sure(a Asset, c Change) (Asset, Change, error) { return a, c, nil }
 func transitions() map[string]transition {
 	return map[string]transition{
 		"Advance": func(a Asset, _ *arguments) (Asset, Change, error) {
+			return a.Advance(Progress{State: ProgressIngesting, Percent: 50})
+		},
+		"Advance (encoding)": func(a Asset, _ *arguments) (Asset, Change, error) {
 			return a.Advance(Progress{State: ProgressTranscoding, Percent: 50})
 		},
 		"Detected":            func(a Asset, g *arguments) (Asset, Change, error) { return a.Detected(g.reasons, now) },
 		"Detected (standard)": func(a Asset, _ *arguments) (Asset, Change, error) { return a.Detected(nil, now) },
-		"Ready":               func(a Asset, g *arguments) (Asset, Change, error) { return a.Ready(g.found, now) },
-		"Fail":                func(a Asset, g *arguments) (Asset, Change, error) { return a.Fail(g.failure, now) },
-		"Patch":               func(a Asset, g *arguments) (Asset, Change, error) { return sure(a.Patch(g.patch, now)) },
+		"Transcode":           func(a Asset, g *arguments) (Asset, Change, error) { return a.Transcode(g.reasons, now) },
+		"Transcode (copied)":  func(a Asset, _ *arguments) (Asset, Change, error) { return a.Transcode(nil, now) },
+		"Ready (encoded)": func(a Asset, g *arguments) (Asset, Change, error) {
+			g.found.Base = Base{Part: PartSource, EncodedVideo: true, EncodedSound: true}
+			return a.Ready(g.found, now)
+		},
+		"Ready": func(a Asset, g *arguments) (Asset, Change, error) { return a.Ready(g.found, now) },
+		"Fail":  func(a Asset, g *arguments) (Asset, Change, error) { return a.Fail(g.failure, now) },
+		"Patch": func(a Asset, g *arguments) (Asset, Change, error) { return sure(a.Patch(g.patch, now)) },
 		"Patch (same)": func(a Asset, _ *arguments) (Asset, Change, error) {
 			return sure(a.Patch(AssetPatch{Passthrough: new("pass"), Title: new("Title")}, now))
 		},
@@ -391,5 +407,23 @@ func scribble(v reflect.Value) {
 	case reflect.Int, reflect.Int64:
 		v.SetInt(v.Int() + 1)
 	default:
+	}
+}
+
+func TestProgressNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	a := states()["preparing"]
+	for _, step := range []struct{ told, want Progress }{
+		{Progress{ProgressIngesting, 30}, Progress{ProgressIngesting, 30}},
+		{Progress{ProgressIngesting, 20}, Progress{ProgressIngesting, 30}},
+		{Progress{ProgressTranscoding, 0}, Progress{ProgressTranscoding, 0}},
+		{Progress{ProgressTranscoding, 70}, Progress{ProgressTranscoding, 70}},
+		{Progress{ProgressTranscoding, 10}, Progress{ProgressTranscoding, 70}},
+		{Progress{ProgressIngesting, 99}, Progress{ProgressTranscoding, 70}},
+	} {
+		var err error
+		if a, _, err = a.Advance(step.told); err != nil || a.Progress != step.want {
+			t.Errorf("told %v: got %v, %v, want %v", step.told, a.Progress, err, step.want)
+		}
 	}
 }

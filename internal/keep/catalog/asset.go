@@ -139,6 +139,19 @@ func (c *Catalog) AssetDetected(ctx context.Context, id film.AssetID, reasons fi
 	return notFound("note reasons of asset", err)
 }
 
+// AssetTranscoding ends the look at an input that must be encoded, with the reasons why it is not standard, and orders
+// the encoding. Where that is ordered already it does nothing.
+func (c *Catalog) AssetTranscoding(ctx context.Context, id film.AssetID, reasons film.Reasons) error {
+	_, err := c.moveAsset(ctx, forWork(id), func(a film.Asset, now time.Time) (film.Asset, film.Change, error) {
+		return a.Transcode(reasons, now)
+	})
+	if err != nil {
+		return notFound("order the encoding of asset", err)
+	}
+	point.Hit("catalog.committed:transcoding")
+	return nil
+}
+
 // AssetReady ends a preparation with success; master access that was asked for at creation begins with it. Ids of
 // tracks and of the grant are drawn here. An asset that is not preparing any more (a slow second worker) is a
 // conflict, one that was deleted meanwhile is not found: both mean that there is nothing left to do.
