@@ -35,6 +35,10 @@ type Verdict struct {
 	Reasons map[string]string
 	// Details say the same as sentences for the customer, in the order in which they were found.
 	Details []string
+	// Pictures and Sound: which of the two the reasons are about. The other one can be played as it is.
+	Pictures, Sound bool
+
+	about *bool // one of them
 }
 
 // Standard reports whether the film can be cut where it lies.
@@ -45,6 +49,7 @@ func (v *Verdict) add(key, value, format string, args ...any) {
 		v.Reasons[key] = value
 	}
 	v.Details = append(v.Details, fmt.Sprintf(format, args...))
+	*v.about = true
 }
 
 // Check says what a film is fit for, by its tables, its parameter sets and the first bytes of its key frames. Nothing is
@@ -53,6 +58,7 @@ func (v *Verdict) add(key, value, format string, args ...any) {
 func Check(ctx context.Context, x *Index, r io.ReaderAt, tier Tier) (*Verdict, error) {
 	v := &Verdict{Reasons: map[string]string{}}
 	fit := true
+	v.about = &v.Pictures
 	if t := x.Video(); t != nil {
 		fit = v.checkPicture(t, tier)
 		if t.Entry != nil {
@@ -62,6 +68,7 @@ func Check(ctx context.Context, x *Index, r io.ReaderAt, tier Tier) (*Verdict, e
 			}
 		}
 	}
+	v.about = &v.Sound
 	if t := x.Audio(); t != nil {
 		fit = v.checkSound(t) && fit
 		if !t.Light {
@@ -223,9 +230,11 @@ func (v *Verdict) checkStart(x *Index) {
 		start, _ := t.Span()
 		return t.Time(start).Seconds(), t.Time(start) > maxStartGap
 	}
+	v.about = &v.Pictures
 	if s, yes := late(x.Video()); yes {
 		v.add(reasonVideoEdits, nonStandard, "The picture begins only %.1f s after the film.", s)
 	}
+	v.about = &v.Sound
 	if s, yes := late(x.Audio()); yes {
 		v.add(reasonAudioEdits, nonStandard, "The sound begins only %.1f s after the film.", s)
 	}
