@@ -33,12 +33,13 @@ var rooms = map[string]string{
 
 	"derive":             "film blob point",
 	"derive/hls":         "film media/",
-	"derive/passthrough": "film keep/vault media/",
+	"derive/passthrough": "film derive/reel media/",
+	"derive/reel":        "film keep/vault media/",
 
 	"front/door":    "film",
 	"front/ops":     "film front/door",
 	"front/api":     "film muxapi keep/catalog front/door",
-	"front/play":    "film keep/ derive derive/hls derive/passthrough token front/door",
+	"front/play":    "film keep/ derive derive/hls derive/passthrough derive/reel token front/door",
 	"front/master":  "film keep/ token front/door point",
 	"front/upload":  "film keep/ token front/door point",
 	"front/webhook": "film muxapi keep/catalog outbound point",

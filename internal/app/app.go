@@ -16,6 +16,7 @@ import (
 	"filmcan/internal/blob/fs"
 	"filmcan/internal/derive"
 	"filmcan/internal/derive/passthrough"
+	"filmcan/internal/derive/reel"
 	"filmcan/internal/front/api"
 	"filmcan/internal/front/master"
 	"filmcan/internal/front/play"
@@ -115,9 +116,9 @@ func (a *App) components(ctx context.Context) error {
 		return err
 	}
 	a.derived = derive.New(derived, map[string]derive.Maker{
-		passthrough.IndexKind: passthrough.IndexMaker(a.store.Vault, mp4.Limits{}),
+		reel.IndexKind: reel.IndexMaker(a.store.Vault, mp4.Limits{}),
 	}, a.log)
-	packager := passthrough.New(a.store.Vault, a.derived, passthrough.Config{})
+	packager := passthrough.New(reel.New(a.store.Vault, a.derived, reel.Config{}))
 
 	a.api = api.New(api.Config{Catalog: a.catalog, Links: addresses, Log: a.log, Version: a.cfg.Version})
 	a.masters = master.New(a.catalog, master.FromVault(a.store.Vault), signer, master.Default(), a.log)

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 
+	"filmcan/internal/derive/reel"
 	"filmcan/internal/film"
 	"filmcan/internal/media/cmaf"
 )
@@ -17,12 +19,6 @@ const (
 	VideoName = "video"
 	AudioName = "audio"
 )
-
-// cuttings is what there is to play of a film. It is immutable and shared.
-type cuttings struct {
-	etag       string // of the bytes that are cut
-	renditions []*Rendition
-}
 
 // Rendition is one track of a film, as segments.
 type Rendition struct {
@@ -40,7 +36,7 @@ type Rendition struct {
 	// Sound only.
 	Channels int
 
-	// Timescale is the ticks per second of Durations, which has one entry for each segment.
+	// Timescale is the ticks per second of Durations, which has one entry for each segment, and is shared.
 	Timescale uint32
 	Durations []int64
 
@@ -48,14 +44,16 @@ type Rendition struct {
 	Init     []byte
 	InitETag string
 
-	cuts *cmaf.Rendition
+	etag   string // of the bytes that are cut
+	cuts   *cmaf.Rendition
+	source io.ReaderAt
 }
 
 // Renditions returns the film's renditions, pictures first.
-func (f *cuttings) Renditions() []*Rendition { return f.renditions }
+func (f *Film) Renditions() []*Rendition { return f.renditions }
 
 // Rendition returns the rendition of that name, nil if there is none.
-func (f *cuttings) Rendition(name string) *Rendition {
+func (f *Film) Rendition(name string) *Rendition {
 	for _, r := range f.renditions {
 		if r.Name == name {
 			return r
@@ -65,7 +63,7 @@ func (f *cuttings) Rendition(name string) *Rendition {
 }
 
 // Resolution returns the size of the pictures as displayed, zeros where there are none.
-func (f *cuttings) Resolution() (width, height int) {
+func (f *Film) Resolution() (width, height int) {
 	if r := f.Rendition(VideoName); r != nil {
 		return r.Width, r.Height
 	}
@@ -80,47 +78,38 @@ func (r *Rendition) ContentType() string {
 	return "audio/mp4"
 }
 
-func newCuttings(etag string, plan *cmaf.Package) *cuttings {
-	f := &cuttings{etag: etag}
-	if r := plan.Video; r != nil {
-		v := f.add(VideoName, r)
+// describe lists the renditions of an open film. Everything large in them is shared by all who have it open.
+func describe(f *reel.Film) []*Rendition {
+	var list []*Rendition
+	if r := f.Video(); r != nil {
+		v := newRendition(VideoName, r, f.VideoDurations(), f.VideoTag(), f.Pictures())
 		rate := r.Track.FrameRate()
 		v.Video = true
 		v.Width, v.Height = r.Track.Picture.Width, r.Track.Picture.Height
 		v.Rate = film.Rate{Num: rate.Num, Den: rate.Den}
 		v.Range = r.VideoRange()
+		list = append(list, v)
 	}
-	if r := plan.Audio; r != nil {
-		f.add(AudioName, r).Channels = r.Track.Sound.Channels
+	if r := f.Audio(); r != nil {
+		a := newRendition(AudioName, r, f.AudioDurations(), f.AudioTag(), f.Sound())
+		a.Channels = r.Track.Sound.Channels
+		list = append(list, a)
 	}
-	return f
+	return list
 }
 
-func (f *cuttings) add(name string, cuts *cmaf.Rendition) *Rendition {
+func newRendition(name string, cuts *cmaf.Rendition, durations []int64, etag string, source io.ReaderAt) *Rendition {
 	r := &Rendition{
 		Name: name, Codec: cuts.Track.Codec, Bandwidth: cuts.Bandwidth, Average: cuts.AverageBandwidth,
-		Timescale: cuts.Track.Timescale, Durations: make([]int64, len(cuts.Segments)),
-		Init: cuts.Init(), InitETag: f.tag(name, -1), cuts: cuts,
+		Timescale: cuts.Track.Timescale, Durations: durations, Init: cuts.Init(), etag: etag, cuts: cuts, source: source,
 	}
-	for i, s := range cuts.Segments {
-		r.Durations[i] = s.Duration
-	}
-	f.renditions = append(f.renditions, r)
+	r.InitETag = r.tag(-1)
 	return r
 }
 
 // tag is the strong entity tag of a segment (-1: of the init segment): it is named by all that its bytes depend on, so
 // that no byte has to be read for it.
-func (f *cuttings) tag(rendition string, n int) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d", f.etag, Recipe, rendition, n))
+func (r *Rendition) tag(n int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d", r.etag, Recipe, r.Name, n))
 	return hex.EncodeToString(sum[:16])
-}
-
-// bytes is about what it takes in memory beside the index.
-func (f *cuttings) bytes() int64 {
-	n := int64(0)
-	for _, r := range f.renditions {
-		n += int64(len(r.Init)) + int64(len(r.Durations))*64 + 512
-	}
-	return n
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"filmcan/internal/derive/passthrough"
+	"filmcan/internal/derive/reel"
 	"filmcan/internal/film"
 	"filmcan/internal/keep/vault"
 )
@@ -129,7 +129,7 @@ func TestBrokenIndexIsRebuilt(t *testing.T) {
 	asset, pb := w.add(t, short(t), film.AssetSettings{})
 	_, other := w.add(t, short(t), film.AssetSettings{})
 	want := w.everything(t, pb, func() {})
-	key := passthrough.Index(vault.Ref{Film: asset.Film, Part: vault.Source}).Key()
+	key := reel.Index(vault.Ref{Film: asset.Film, Part: vault.Source}).Key()
 	file := filepath.Join(w.derived, filepath.FromSlash(key))
 	good, err := os.ReadFile(file)
 	must(t, err)

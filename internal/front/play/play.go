@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"filmcan/internal/derive/passthrough"
+	"filmcan/internal/derive/reel"
 	"filmcan/internal/film"
 	"filmcan/internal/front/door"
-	"filmcan/internal/keep/vault"
 )
 
 // Catalog knows whose a playback id is.
@@ -83,20 +83,11 @@ func (d *Door) open(ctx context.Context, name string) (watched, error) {
 	if err != nil {
 		return watched{}, err
 	}
-	f, err := d.films.Open(ctx, base(asset))
+	f, err := d.films.Open(ctx, reel.Of(asset))
 	if err != nil {
 		return watched{}, err
 	}
 	return watched{id: id, asset: asset, film: f}, nil
-}
-
-// base is the part of the vault that an asset's renditions are cut from: the made master, or the source itself, of
-// which a composed master is but another view.
-func base(asset film.Asset) vault.Ref {
-	if asset.Master.Kind == film.MasterMade {
-		return vault.Ref{Film: asset.Film, Part: vault.Master}
-	}
-	return vault.Ref{Film: asset.Film, Part: vault.Source}
 }
 
 // validID reports whether a playback id can be written so (reference page, 1.9).

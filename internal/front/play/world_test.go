@@ -19,6 +19,7 @@ import (
 	"filmcan/internal/blob/fs"
 	"filmcan/internal/derive"
 	"filmcan/internal/derive/passthrough"
+	"filmcan/internal/derive/reel"
 	"filmcan/internal/film"
 	"filmcan/internal/filmtest/films"
 	"filmcan/internal/front/door"
@@ -69,14 +70,14 @@ func newWorld(tb testing.TB, o options) *world {
 	derived, err := fs.Open(w.derived)
 	must(tb, err)
 	w.cache = derive.New(derived, map[string]derive.Maker{
-		passthrough.IndexKind: passthrough.IndexMaker(w.vault, mp4.Limits{}),
+		reel.IndexKind: reel.IndexMaker(w.vault, mp4.Limits{}),
 	}, log)
 	tb.Cleanup(w.cache.Close)
 
 	if o.public == "" {
 		o.public = "http://public.example.com"
 	}
-	d, err := play.New(w.catalog, passthrough.New(w.vault, w.cache, passthrough.Config{Memory: o.memory}), play.Config{PublicURL: o.public})
+	d, err := play.New(w.catalog, passthrough.New(reel.New(w.vault, w.cache, reel.Config{Memory: o.memory})), play.Config{PublicURL: o.public})
 	must(tb, err)
 	w.handler = door.Log(log, nil, d.Handler())
 	server := httptest.NewServer(w.handler)

@@ -1,4 +1,4 @@
-package passthrough
+package reel
 
 import (
 	"context"
@@ -22,14 +22,14 @@ func TestOneFilmIsLoadedAtATime(t *testing.T) {
 		var done sync.WaitGroup
 		for _, id := range []film.FilmID{"a", "b", "c"} {
 			done.Go(func() {
-				if _, _, err := p.load(t.Context(), vault.Ref{Film: id, Part: vault.Source}, vault.Sealed{}); !errors.Is(err, errSlowStore) {
+				if _, _, err := p.load(t.Context(), closedFilm(id)); !errors.Is(err, errSlowStore) {
 					t.Error(err)
 				}
 			})
 		}
 		left, leave := context.WithCancel(t.Context())
 		done.Go(func() {
-			if _, _, err := p.load(left, vault.Ref{Film: "d", Part: vault.Source}, vault.Sealed{}); !errors.Is(err, context.Canceled) {
+			if _, _, err := p.load(left, closedFilm("d")); !errors.Is(err, context.Canceled) {
 				t.Errorf("a viewer who left: %v", err)
 			}
 		})
@@ -41,6 +41,16 @@ func TestOneFilmIsLoadedAtATime(t *testing.T) {
 		}
 	})
 }
+
+// closedFilm is a film of which nothing is read but the index.
+func closedFilm(id film.FilmID) *Film {
+	empty := &reader{noSource{}, "etag"}
+	return &Film{ref: Part(vault.Ref{Film: id, Part: vault.Source}), pictures: empty, sound: empty}
+}
+
+type noSource struct{ Source }
+
+func (noSource) Size() int64 { return 0 }
 
 var errSlowStore = errors.New("no such artifact")
 

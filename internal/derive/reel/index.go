@@ -1,4 +1,4 @@
-package passthrough
+package reel
 
 import (
 	"context"
@@ -14,13 +14,6 @@ const IndexKind = "index"
 
 // indexRecipe changes when the reader sees other things in the same film. (The stored form has a version of its own.)
 const indexRecipe = 1
-
-// Derived hands out artifacts (derive.Cache).
-type Derived interface {
-	Get(ctx context.Context, a film.Artifact) ([]byte, error)
-	// Rebuild is for who found that what Get returned cannot be right.
-	Rebuild(ctx context.Context, a film.Artifact) ([]byte, error)
-}
 
 // Index names the index of a part of a film.
 func Index(ref vault.Ref) film.Artifact {
@@ -51,9 +44,9 @@ func IndexMaker(films *vault.Vault, limits mp4.Limits) func(context.Context, fil
 
 // index returns the index of a part of a film of that many bytes. One that the store gave back broken, or of something
 // else, is made anew.
-func (p *Packager) index(ctx context.Context, ref vault.Ref, size int64) (*mp4.Index, error) {
+func (r *Reels) index(ctx context.Context, ref vault.Ref, size int64) (*mp4.Index, error) {
 	artifact := Index(ref)
-	b, err := p.derived.Get(ctx, artifact)
+	b, err := r.derived.Get(ctx, artifact)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +54,7 @@ func (p *Packager) index(ctx context.Context, ref vault.Ref, size int64) (*mp4.I
 	if err := index.UnmarshalBinary(b); err == nil && index.Size == size {
 		return index, nil
 	}
-	if b, err = p.derived.Rebuild(ctx, artifact); err != nil {
+	if b, err = r.derived.Rebuild(ctx, artifact); err != nil {
 		return nil, err
 	}
 	index = new(mp4.Index)

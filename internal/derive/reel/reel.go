@@ -1,0 +1,259 @@
+package reel
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"filmcan/internal/film"
+	"filmcan/internal/keep/vault"
+	"filmcan/internal/media/cmaf"
+	"filmcan/internal/media/mp4"
+)
+
+// DefaultMemory is the budget for indexes in memory unless another is given: some dozen films of an hour.
+const DefaultMemory = 96 << 20
+
+// Source is bytes that are cut. ReadAt may be called at once by many.
+type Source interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Opener opens what was encoded from a part of a film, and waits while it is made anew where it is gone.
+type Opener func(ctx context.Context, id film.FilmID, part string) (Source, error)
+
+// Derived hands out artifacts (derive.Cache).
+type Derived interface {
+	Get(ctx context.Context, a film.Artifact) ([]byte, error)
+	// Rebuild is for who found that what Get returned cannot be right.
+	Rebuild(ctx context.Context, a film.Artifact) ([]byte, error)
+}
+
+// Config sets [Reels] up.
+type Config struct {
+	// Memory is how many bytes of indexes and plans are kept; [DefaultMemory] if 0.
+	Memory int64
+	// Pictures and Sound open the artifacts of films whose pictures or sound were encoded; nil where there are none.
+	Pictures, Sound Opener
+	// Limits bound the tables of what they open.
+	Limits mp4.Limits
+}
+
+// Ref names what is cut of a film.
+type Ref struct {
+	Film film.FilmID
+	// Base has its Part set.
+	Base film.Base
+}
+
+// Of names what an asset's renditions are cut from.
+func Of(asset film.Asset) Ref {
+	base := asset.Base
+	base.Part = asset.BasePart()
+	return Ref{Film: asset.Film, Base: base}
+}
+
+// Part names a part of a film in the vault, as it is.
+func Part(ref vault.Ref) Ref {
+	return Ref{Film: ref.Film, Base: film.Base{Part: string(ref.Part)}}
+}
+
+func (r Ref) String() string { return r.part().String() }
+
+func (r Ref) part() vault.Ref { return vault.Ref{Film: r.Film, Part: vault.Part(r.Base.Part)} }
+
+// Reels opens films. It may be used by any number of goroutines.
+type Reels struct {
+	cfg     Config
+	vault   *vault.Vault
+	derived Derived
+	films   *recent[version, *Cuts]
+	// loading lets in one film at a time. Most take milliseconds; the longest take 400 of them, and as many megabytes,
+	// which nobody may multiply by opening many films at once.
+	loading gate
+}
+
+// version names the bytes that a film is cut from: for the same version they are the same for ever.
+type version struct {
+	ref             Ref
+	pictures, sound string
+}
+
+// New returns the reels of a vault; derived has the maker of indexes ([IndexMaker]).
+func New(films *vault.Vault, derived Derived, cfg Config) *Reels {
+	if cfg.Memory <= 0 {
+		cfg.Memory = DefaultMemory
+	}
+	return &Reels{cfg: cfg, vault: films, derived: derived, films: newRecent[version, *Cuts](cfg.Memory), loading: newGate()}
+}
+
+// Film is a film that is open to be cut. The one who got it closes it.
+type Film struct {
+	*Cuts
+
+	ref             Ref
+	pictures, sound *reader
+}
+
+// reader is a source and the name of its bytes.
+type reader struct {
+	Source
+
+	etag string
+}
+
+// Open opens a film. Errors are those of the vault and of who opens what was encoded; those of a film that cannot be
+// read or cut wrap [*mp4.Error] or [cmaf.ErrNotCuttable].
+func (r *Reels) Open(ctx context.Context, ref Ref) (_ *Film, err error) {
+	f := &Film{ref: ref}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	if !ref.Base.EncodedVideo || !ref.Base.EncodedSound {
+		part, err := r.vault.Open(ctx, ref.part())
+		if err != nil {
+			return nil, fmt.Errorf("open film %s: %w", ref, err)
+		}
+		f.pictures = &reader{part, part.Sealed().ETag}
+		f.sound = f.pictures
+	}
+	if ref.Base.EncodedVideo {
+		if f.pictures, err = r.encoded(ctx, ref, r.cfg.Pictures); err != nil {
+			return nil, fmt.Errorf("open the pictures of film %s: %w", ref, err)
+		}
+	}
+	if ref.Base.EncodedSound {
+		if f.sound, err = r.encoded(ctx, ref, r.cfg.Sound); err != nil {
+			return nil, fmt.Errorf("open the sound of film %s: %w", ref, err)
+		}
+	}
+	f.Cuts, err = r.films.get(ctx, version{ref, f.pictures.etag, f.sound.etag}, func(ctx context.Context) (*Cuts, int64, error) {
+		return r.load(ctx, f)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// headLength is how much of an encoded file names it. It has the sizes of the first hundreds of samples in it, which
+// two encodes never share.
+const headLength = 4 << 10
+
+func (r *Reels) encoded(ctx context.Context, ref Ref, open Opener) (*reader, error) {
+	if open == nil {
+		return nil, errors.New("reel: nobody opens what was encoded")
+	}
+	source, err := open(ctx, ref.Film, ref.Base.Part)
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, min(headLength, source.Size()))
+	if n, err := source.ReadAt(head, 0); n < len(head) {
+		return nil, errors.Join(fmt.Errorf("read what was encoded: %w", err), source.Close())
+	}
+	sum := sha256.Sum256(fmt.Appendf(head, "%d", source.Size()))
+	return &reader{source, hex.EncodeToString(sum[:16])}, nil
+}
+
+func (r *Reels) load(ctx context.Context, f *Film) (*Cuts, int64, error) {
+	if err := r.loading.enter(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer r.loading.leave()
+	whole, size, err := r.indexes(ctx, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	c, err := newCuts(whole)
+	if err != nil {
+		return nil, 0, fmt.Errorf("cut film %s: %w", f.ref, err)
+	}
+	c.picturesTag, c.soundTag = f.pictures.etag, f.sound.etag
+	return c, size + c.bytes(), nil
+}
+
+// indexes returns the index of the film and what it takes in memory.
+func (r *Reels) indexes(ctx context.Context, f *Film) (*mp4.Index, int64, error) {
+	index, err := r.index(ctx, f.ref.part(), f.pictures.Size())
+	if err != nil {
+		return nil, 0, err
+	}
+	return index, index.MemSize(), nil
+}
+
+// Ref names what is open.
+func (f *Film) Ref() Ref { return f.ref }
+
+// Pictures are the bytes that the samples of [Cuts.Video] lie in, Sound those of [Cuts.Audio]; often the same.
+func (f *Film) Pictures() io.ReaderAt { return f.pictures }
+
+// Sound is described at Pictures.
+func (f *Film) Sound() io.ReaderAt { return f.sound }
+
+// Close lets go of the film, and ends the use of its bytes.
+func (f *Film) Close() error {
+	var errs []error
+	if f.pictures != nil {
+		errs = append(errs, f.pictures.Close())
+	}
+	if f.sound != nil && f.sound != f.pictures {
+		errs = append(errs, f.sound.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Cuts is what there is to know of a film that is open. It is immutable and shared.
+type Cuts struct {
+	plan                  *cmaf.Package
+	picturesTag, soundTag string
+	video, audio          []int64
+}
+
+func newCuts(index *mp4.Index) (*Cuts, error) {
+	plan, err := cmaf.Plan(index)
+	if err != nil {
+		return nil, err
+	}
+	return &Cuts{plan: plan, video: durations(plan.Video), audio: durations(plan.Audio)}, nil
+}
+
+func durations(r *cmaf.Rendition) []int64 {
+	if r == nil {
+		return nil
+	}
+	list := make([]int64, len(r.Segments))
+	for i, s := range r.Segments {
+		list[i] = s.Duration
+	}
+	return list
+}
+
+// Video is how the film's own pictures are cut, Audio how its sound is; nil where there is none.
+func (c *Cuts) Video() *cmaf.Rendition { return c.plan.Video }
+
+// Audio is described at Video.
+func (c *Cuts) Audio() *cmaf.Rendition { return c.plan.Audio }
+
+// VideoDurations are how long the segments of pictures last, in ticks of their track: the same in all renditions. They
+// must not be changed.
+func (c *Cuts) VideoDurations() []int64 { return c.video }
+
+// AudioDurations are those of the sound.
+func (c *Cuts) AudioDurations() []int64 { return c.audio }
+
+// VideoTag names the bytes that the pictures are cut from, AudioTag those of the sound.
+func (c *Cuts) VideoTag() string { return c.picturesTag }
+
+// AudioTag is described at VideoTag.
+func (c *Cuts) AudioTag() string { return c.soundTag }
+
+// bytes is about what it takes in memory beside the indexes.
+func (c *Cuts) bytes() int64 { return int64(len(c.video)+len(c.audio))*64 + 1024 }
