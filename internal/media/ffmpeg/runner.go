@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -36,6 +37,11 @@ type Config struct {
 	FFmpeg, FFprobe string
 	// Probe bounds ffprobe, Remux a stream copy; the latter's output is also bounded by its input.
 	Probe, Remux Limits
+	// Encode bounds the process of a rendition, Transcode one that encodes a whole film; the output of a whole film's sound
+	// is also bounded by its caller.
+	Encode, Transcode Limits
+	// Threads is how many threads a process decodes and encodes with; by default one per processor, at most 8.
+	Threads int
 }
 
 // Default finds the programs in PATH.
@@ -44,6 +50,10 @@ func Default() Config {
 		FFmpeg: "ffmpeg", FFprobe: "ffprobe",
 		Probe: Limits{Memory: 1 << 30, CPU: 20 * time.Second, Wall: 30 * time.Second, Output: 1 << 20, Files: 64},
 		Remux: Limits{Memory: 2 << 30, CPU: time.Hour, Wall: 2 * time.Hour, Output: 1 << 40, Files: 64},
+		// Nothing is written to files by these but the sound. A film of 12 h takes days of processor time at 2160p.
+		Encode:    Limits{Memory: 4 << 30, CPU: 6 * time.Hour, Wall: 12 * time.Hour, Output: 1 << 20, Files: 64},
+		Transcode: Limits{Memory: 6 << 30, CPU: 30 * 24 * time.Hour, Wall: 10 * 24 * time.Hour, Output: 1 << 40, Files: 64},
+		Threads:   min(8, runtime.NumCPU()),
 	}
 }
 
@@ -53,13 +63,14 @@ type Runner struct {
 	stats counters
 }
 
-type counters struct{ versions, probes, remuxes atomic.Int64 }
+type counters struct{ versions, probes, remuxes, encodes, transcodes, sounds atomic.Int64 }
 
-// Stats count process starts.
-type Stats struct{ Versions, Probes, Remuxes int64 }
+// Stats count process starts: Encodes are those of renditions, Transcodes of whole films' pictures, Sounds of whole
+// films' sound.
+type Stats struct{ Versions, Probes, Remuxes, Encodes, Transcodes, Sounds int64 }
 
-// Starts is the number of all starts of processes that saw a film.
-func (s Stats) Starts() int64 { return s.Probes + s.Remuxes }
+// Starts is the number of all starts of processes that saw a film, or wait for one.
+func (s Stats) Starts() int64 { return s.Probes + s.Remuxes + s.Encodes + s.Transcodes + s.Sounds }
 
 // New returns a runner. It starts nothing; see [Runner.Version].
 func New(cfg Config) *Runner {
@@ -67,6 +78,8 @@ func New(cfg Config) *Runner {
 	return &Runner{cfg: Config{
 		FFmpeg: cmp.Or(cfg.FFmpeg, def.FFmpeg), FFprobe: cmp.Or(cfg.FFprobe, def.FFprobe),
 		Probe: cfg.Probe.or(def.Probe), Remux: cfg.Remux.or(def.Remux),
+		Encode: cfg.Encode.or(def.Encode), Transcode: cfg.Transcode.or(def.Transcode),
+		Threads: cmp.Or(cfg.Threads, def.Threads),
 	}}
 }
 
@@ -74,6 +87,7 @@ func New(cfg Config) *Runner {
 func (r *Runner) Stats() Stats {
 	return Stats{
 		Versions: r.stats.versions.Load(), Probes: r.stats.probes.Load(), Remuxes: r.stats.remuxes.Load(),
+		Encodes: r.stats.encodes.Load(), Transcodes: r.stats.transcodes.Load(), Sounds: r.stats.sounds.Load(),
 	}
 }
 

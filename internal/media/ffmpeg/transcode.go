@@ -1,0 +1,95 @@
+package ffmpeg
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"filmcan/internal/media/ladder"
+)
+
+// TranscodeLead is added to all times of a film that is transcoded, so that none is negative.
+const TranscodeLead = 600
+
+// TranscodeArgs say how the pictures of a whole film are encoded.
+//
+// # Times
+//
+// A packet's time, less [TranscodeLead] seconds, is the time that the frame has in the input, exactly: in ticks of the
+// input's time base, of which the output's is a multiple. The same holds for what [Runner.Sound] is told and does: its
+// file begins at SoundArgs.Start of the input's time, to the nearest sample. So the film's time 0 is whatever the caller
+// takes for it (the lower of the streams' Stream.Start is what players do), Start is that, and the picture at packet
+// time p appears at p − TranscodeLead − Start.
+//
+// The one exception are the streams of broadcast (MPEG-TS and -PS), whose clock may wrap or jump: there ffmpeg
+// counts from the start of the container (Probe.Start), mends what jumps, and the same mending is had for pictures and sound,
+// because all packets of both go through each of the two processes. [Input.Counted] tells which kind an input is.
+type TranscodeArgs struct {
+	Picture Picture
+	// Settings' Width and Height are as shown.
+	Settings ladder.Encode
+	// Stream is the index in the input; Beside are those of the other streams of the film that are used (see above).
+	Stream int
+	Beside []int
+	// Rate is the film's. Above 120 frames are dropped.
+	Rate Ratio
+	// Skip is how many frames are there already: the first packet is a key frame for the frame of that number. A film
+	// that goes on where a group of pictures ended gets the same groups as in one piece.
+	Skip int64
+}
+
+// maxRate is how many frames per second a made film has at most.
+const maxRate = 120
+
+// group is the seconds from one key frame to the next.
+const group = 2
+
+// Counted reports whether ffmpeg counts the input's times from the container's start, rather than to take them as they
+// are.
+func (in Input) Counted() bool { return in.Demuxer == "mpegts" || in.Demuxer == "mpeg" }
+
+// timing are the arguments before the input, and those of a second output that makes the demuxer read what is used
+// beside.
+func (in Input) timing(beside []int) (before, after []string) {
+	if !in.Counted() {
+		return []string{"-copyts"}, nil
+	}
+	for _, i := range beside {
+		after = append(after, "-map", "0:"+strconv.Itoa(i))
+	}
+	if after != nil {
+		after = append(after, "-c", "copy", "-f", "null", "pipe:2")
+	}
+	return nil, after
+}
+
+func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
+	before, after := in.timing(a.Beside)
+	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin", "-threads:v", strconv.Itoa(threads), "-noautorotate"}, before...)
+	args = append(args, input(in)...)
+	// Frames that do not come after the one before are dropped: a muxer would move them.
+	filters := "select='isnan(prev_selected_pts)+gt(pts,prev_selected_pts)'"
+	if a.Rate.Num > maxRate*a.Rate.Den {
+		filters += fmt.Sprintf(",fps=%d", maxRate)
+	}
+	if a.Skip > 0 {
+		filters += fmt.Sprintf(",trim=start_frame=%d", a.Skip)
+	}
+	filters += fmt.Sprintf(",%s,setpts='round(PTS+%d/TB)'", a.Picture.filters(a.Settings.Width, a.Settings.Height), TranscodeLead)
+	args = append(args, "-map", "0:"+strconv.Itoa(a.Stream), "-an", "-sn", "-dn", "-vf", filters)
+	args = append(args, x264(a.Settings, fps(a.Rate), threads)...)
+	args = append(args, "-force_key_frames", fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+%d))", group))
+	return append(append(args, packets("+frag_discont")...), after...)
+}
+
+// Transcode starts the encode of a whole film's pictures. The session has no input of its own: a film that comes by a
+// pipe is read from in.Reader.
+func (r *Runner) Transcode(ctx context.Context, in Input, a TranscodeArgs) (*Session, error) {
+	in, err := in.absolute()
+	if err != nil {
+		return nil, err
+	}
+	return r.open(ctx, start{
+		args: transcodeArgs(in, a, r.cfg.Threads), limits: r.cfg.Transcode, stdin: in.Reader, started: &r.stats.transcodes,
+	}, nil)
+}

@@ -1,0 +1,231 @@
+package ladder
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"filmcan/internal/media/mp4"
+)
+
+// Rate is frames per second as a fraction; the zero Rate is unknown and counts as 30.
+type Rate = mp4.Rate
+
+// Quality is an asset's video_quality. Any other word counts as plus.
+type Quality string
+
+// The qualities.
+const (
+	Basic   Quality = "basic"
+	Plus    Quality = "plus"
+	Premium Quality = "premium"
+)
+
+// Film is what renditions are made from.
+type Film struct {
+	// Width and Height as displayed: turned, with square pixels.
+	Width, Height int
+	Rate          Rate
+	// Bandwidth is the pictures' average bit rate; 0 is unknown.
+	Bandwidth int64
+}
+
+// Encode are the settings of one encode by x264.
+type Encode struct {
+	// Width and Height are even.
+	Width, Height int
+	Preset        string
+	CRF           int
+	// MaxRate and Buffer bound the bit rate (bit/s and bit).
+	MaxRate, Buffer int64
+	// Level is level_idc (40 is level 4), Codec the CODECS word of RFC 6381. Both are true for what comes out.
+	Level int
+	Codec string
+}
+
+// Rung is one rendition that is encoded.
+type Rung struct {
+	// Name is unique in the film's ladder and good for URLs: "720p".
+	Name string
+	// Lines is the shorter side.
+	Lines int
+	// Own: of the film's own size. It is not needed where the film itself can be passed through.
+	Own bool
+	Encode
+}
+
+// step is a row of the ladder: the settings of video_quality plus at up to 30 frames per second.
+type step struct {
+	lines int
+	rate  int64
+	basic bool // basic has it too
+}
+
+func steps() []step {
+	return []step{
+		{2160, 18_000_000, true},
+		{1440, 10_000_000, false},
+		{1080, 5_600_000, true},
+		{720, 3_000_000, true},
+		{480, 1_440_000, true},
+		{360, 860_000, false},
+		{270, 480_000, true},
+	}
+}
+
+// Rungs are the renditions of the film, highest first: those of the ladder that are not above the film, and one of
+// the film's own size. Each has a lower MaxRate than the one before.
+func Rungs(f Film, q Quality) []Rung {
+	short := min(f.Width, f.Height)
+	if short < 1 {
+		return nil
+	}
+	rungs := []Rung{rung(f, q, even(short), true)}
+	for _, s := range steps() {
+		if s.lines < even(short) && (s.basic || q != Basic) {
+			rungs = append(rungs, rung(f, q, s.lines, false))
+		}
+	}
+	return rungs
+}
+
+func rung(f Film, q Quality, lines int, own bool) Rung {
+	r := Rung{Name: strconv.Itoa(lines) + "p", Lines: lines, Own: own}
+	r.Width, r.Height = size(f, lines)
+	r.Preset, r.CRF = "veryfast", crf(q)
+	full := full(q, lines, f.Rate)
+	r.MaxRate = capped(f, lines, full)
+	r.Buffer = r.MaxRate
+	r.Level = lowestLevel(r.Encode, f.rate())
+	r.Codec = codec(r.Level)
+	return r
+}
+
+func crf(q Quality) int {
+	switch q {
+	case Basic:
+		return 24
+	case Premium:
+		return 20
+	case Plus:
+	}
+	return 22
+}
+
+// rate is the film's rate, or 30 where it is unknown or none.
+func (f Film) rate() Rate {
+	if f.Rate.Num <= 0 || f.Rate.Den <= 0 {
+		return Rate{Num: 30, Den: 1}
+	}
+	return f.Rate
+}
+
+// size is the film's, brought to so many lines on the shorter side: even, and within a pixel of its aspect ratio.
+func size(f Film, lines int) (width, height int) {
+	short, long := min(f.Width, f.Height), max(f.Width, f.Height)
+	other := even(long)
+	if lines < even(short) {
+		other = 2 * int(math.Round(float64(long)*float64(lines)/float64(short)/2))
+	}
+	if f.Width >= f.Height {
+		return other, lines
+	}
+	return lines, other
+}
+
+// even is the largest even number that is not above n, and at least 2.
+func even(n int) int { return max(2, n&^1) }
+
+// full is the bit rate of so many lines for a film that needs it: between two steps it grows like their areas.
+func full(q Quality, lines int, rate Rate) int64 {
+	all := steps()
+	i := slices.IndexFunc(all, func(s step) bool { return s.lines <= lines })
+	if i < 0 {
+		i = len(all) - 1
+	}
+	f := float64(all[i].rate)
+	if all[i].lines != lines {
+		f *= math.Pow(float64(lines)/float64(all[i].lines), 1.5)
+	}
+	switch q {
+	case Basic:
+		f *= 0.8
+	case Premium:
+		f *= 1.4
+	case Plus:
+	}
+	if rate.Den > 0 {
+		switch fps := rate.Float(); {
+		case fps > 66:
+			f *= 2
+		case fps > 33:
+			f *= 1.5
+		}
+	}
+	return tidy(f)
+}
+
+// tidy rounds to multiples of 20 kbit/s.
+func tidy(f float64) int64 { return max(40_000, int64(math.Round(f/20_000))*20_000) }
+
+// capped takes from a rung what the film cannot fill: a film of few bits at its own size needs fewer at a smaller one.
+// It goes down by quarters, so that films share settings (and started processes), and never below one.
+func capped(f Film, lines int, full int64) int64 {
+	if f.Bandwidth <= 0 {
+		return full
+	}
+	// x264 at these presets needs about half as much again for the same picture, twice as much of what HEVC has.
+	need := 2 * float64(f.Bandwidth) * math.Pow(float64(lines)/float64(min(f.Width, f.Height)), 1.5)
+	for quarters := int64(1); quarters < 4; quarters++ {
+		if part := full / 4 * quarters; float64(part) >= need {
+			return part
+		}
+	}
+	return full
+}
+
+// overhead is what boxes cost: a fragment's head, and a few bytes a frame.
+const overhead = 12_000
+
+// Bandwidth is the peak bit rate to promise for the rung's pictures (RFC 8216, 4.3.4.2) where no segment is shorter
+// than shortest: each segment is encoded from a full buffer on, so it has at most the rate over its length and that
+// buffer.
+func (r Rung) Bandwidth(shortest time.Duration) int64 {
+	return Peak(r.Encode, shortest)
+}
+
+// Peak is [Rung.Bandwidth] for any encode.
+func Peak(e Encode, shortest time.Duration) int64 {
+	d := max(shortest.Seconds(), 0.001)
+	return e.MaxRate + int64(math.Ceil(float64(e.Buffer)/d)) + overhead + int64(math.Ceil(2000/d))
+}
+
+// Master are the settings of a made master, or of a base: visually lossless, at the film's own size but at most side
+// pixels on the longer one.
+func Master(f Film, q Quality, side int) Encode {
+	w, h := f.Width, f.Height
+	if long := max(w, h); long > side && side > 0 {
+		w, h = int(math.Round(float64(w)*float64(side)/float64(long))), int(math.Round(float64(h)*float64(side)/float64(long)))
+	}
+	e := Encode{Width: even(w), Height: even(h), Preset: "veryfast", CRF: masterCRF(q)}
+	lines := min(e.Width, e.Height)
+	// The reference page measured 12 Mbit/s at 1080p; the ladder's rate for plus there is 5.6.
+	e.MaxRate = tidy(float64(full(cmp.Or(q, Plus), lines, f.Rate)) * 12.0 / 5.6)
+	e.Buffer = 2 * e.MaxRate
+	e.Level = lowestLevel(e, f.rate())
+	e.Codec = codec(e.Level)
+	return e
+}
+
+func masterCRF(q Quality) int {
+	switch q {
+	case Basic:
+		return 20
+	case Premium:
+		return 16
+	case Plus:
+	}
+	return 18
+}
