@@ -22,6 +22,7 @@ type Multivariant struct {
 	Session  []SessionData
 	Audio    []Audio
 	Variants []Variant
+	Images   []Images
 }
 
 // SessionData points at a JSON document about the whole presentation.
@@ -42,7 +43,7 @@ type Audio struct {
 type Variant struct {
 	URI string
 	// Bandwidth is the highest and Average the mean bit rate in bits per second, of everything that is played
-	// together: the pictures and the dearest sound rendition.
+	// together: the pictures and the dearest sound rendition. Average is left out where it is 0.
 	Bandwidth, Average int64
 	// Codecs are the RFC 6381 names of everything that is played together, without repeats.
 	Codecs []string
@@ -51,6 +52,16 @@ type Variant struct {
 	Rate          film.Rate
 	// Range is the VIDEO-RANGE: SDR, PQ or HLG; empty when unknown.
 	Range string
+	// Alone: no sound rendition goes with it.
+	Alone bool
+}
+
+// Images is a playlist of still pictures in tiles, which Roku's players show while a viewer seeks (Roku's extension for
+// thumbnails in HLS: EXT-X-IMAGE-STREAM-INF).
+type Images struct {
+	URI           string
+	Bandwidth     int64 // bits per second
+	Width, Height int   // of one tile
 }
 
 // Bytes returns the playlist's text. The URI of a variant stands on the line right after its EXT-X-STREAM-INF, where
@@ -77,8 +88,17 @@ func (m Multivariant) Bytes() []byte {
 		)
 	}
 	for _, v := range m.Variants {
-		w.tag("#EXT-X-STREAM-INF", v.attributes(len(m.Audio) > 0)...)
+		w.tag("#EXT-X-STREAM-INF", v.attributes(len(m.Audio) > 0 && !v.Alone)...)
 		w.line(v.URI)
+	}
+	for _, i := range m.Images {
+		w.tag(
+			"#EXT-X-IMAGE-STREAM-INF",
+			attr{"BANDWIDTH", strconv.FormatInt(i.Bandwidth, 10)},
+			attr{"RESOLUTION", strconv.Itoa(i.Width) + "x" + strconv.Itoa(i.Height)},
+			attr{"CODECS", quoted("jpeg")},
+			attr{"URI", quoted(i.URI)},
+		)
 	}
 	return w.b
 }
@@ -86,7 +106,7 @@ func (m Multivariant) Bytes() []byte {
 func (v Variant) attributes(audio bool) []attr {
 	list := []attr{
 		{"BANDWIDTH", strconv.FormatInt(v.Bandwidth, 10)},
-		{"AVERAGE-BANDWIDTH", strconv.FormatInt(v.Average, 10)},
+		{"AVERAGE-BANDWIDTH", rate(v.Average)},
 		{"CODECS", quoted(strings.Join(v.Codecs, ","))},
 	}
 	if v.Width > 0 && v.Height > 0 {
@@ -105,6 +125,13 @@ func frameRate(r film.Rate) string {
 		return ""
 	}
 	return strconv.FormatFloat(r.Float(), 'f', 3, 64)
+}
+
+func rate(bits int64) string {
+	if bits <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(bits, 10)
 }
 
 func count(n int) string {

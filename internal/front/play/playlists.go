@@ -52,7 +52,7 @@ func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string)
 			audio = append(audio, one)
 		}
 	}
-	playlist := hls.Present(video, audio)
+	playlist := hls.Present(video, audio, hls.Options{})
 	if watched.asset.Settings.Meta.Title != "" {
 		playlist.Session = []hls.SessionData{{ID: chaptersID, URI: root + "metadata.json"}}
 	}
