@@ -116,8 +116,8 @@ func (a *App) components(ctx context.Context) error {
 		return err
 	}
 	a.derived = derive.New(derived, map[string]derive.Maker{
-		reel.IndexKind: reel.IndexMaker(a.store.Vault, mp4.Limits{}),
-	}, a.log)
+		reel.IndexKind: derive.Bytes(reel.IndexMaker(a.store.Vault, mp4.Limits{})),
+	}, derivedConfig(a.cfg, derived), a.log)
 	packager := passthrough.New(reel.New(a.store.Vault, a.derived, reel.Config{}))
 
 	a.api = api.New(api.Config{Catalog: a.catalog, Links: addresses, Log: a.log, Version: a.cfg.Version})
@@ -138,6 +138,7 @@ func (a *App) Run(ctx context.Context) error {
 	g := newGroup(ctx)
 	// Downloads need their leases renewed until the last of them has drained.
 	leases := newGroup(context.WithoutCancel(ctx))
+	g.Go(a.derived.Run)
 	if a.cfg.HTTP {
 		leases.Go(a.masters.Run)
 		for _, l := range a.listeners {

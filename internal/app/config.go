@@ -51,6 +51,8 @@ type Config struct {
 	// DrainTimeout is how long running requests and jobs may take to finish after SIGTERM.
 	DrainTimeout time.Duration
 
+	// DerivedBudget is how many bytes of derived things are kept that are not pinned; 0: [derive.SafeBudget].
+	DerivedBudget int64
 	// MediaJobs is how many films are looked at and made into masters at a time on this node; downloads do not count.
 	MediaJobs       int
 	FFmpeg, FFprobe string

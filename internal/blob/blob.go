@@ -2,7 +2,8 @@
 // (blob/fs); a bucket will be another. keep/vault stands on it for the truth, derive for what can be made again.
 //
 // [Store] is the little that every store can do. What only some can do is a power of its own ([Appender], [Filer],
-// [Starter], [Pruner], [Roomer]), asked for by type assertion. The suite in blob/blobtest holds every store to the contract written here.
+// [Starter], [Pruner], [Roomer], [Creator], [Toucher], [Sweeper]), asked for by type assertion. The suite in blob/blobtest
+// holds every store to the contract written here.
 //
 // Nothing in this package knows what the bytes mean.
 package blob
@@ -113,6 +114,39 @@ type Pruner interface {
 type Roomer interface {
 	// Room tells how many bytes are free, and how many there are in all. Others may take of the same room.
 	Room() (free, total int64, err error)
+}
+
+// Creator is the power of a store whose new objects can be written piece by piece.
+type Creator interface {
+	// Create begins an object. Nobody sees it before it is published. It must be closed.
+	Create(ctx context.Context, key string) (Creating, error)
+}
+
+// Creating is an object that is being written. One goroutine writes; ReadAt and Size may be called by others meanwhile,
+// and afterwards until it is closed.
+type Creating interface {
+	io.ReaderAt
+	// Write appends all of p or, with an error, nothing; after ErrNoSpace the same Write may be tried again.
+	io.Writer
+	// Size is its length in bytes.
+	Size() int64
+	// Publish makes it the object under its key, as atomic and durable as Put. After ErrNoSpace it may be tried again,
+	// after success nothing more may be written.
+	Publish(ctx context.Context) error
+	// Close frees it; unless it was published, nothing is left of it.
+	io.Closer
+}
+
+// Toucher is the power of a store that can be told when an object was last of use.
+type Toucher interface {
+	// Touch sets what Stat and List then tell as Modified; ErrNotFound. It need not survive a power cut.
+	Touch(ctx context.Context, key string, modified time.Time) error
+}
+
+// Sweeper is the power of a store in which writers that crash leave things behind.
+type Sweeper interface {
+	// Sweep removes what no living writer, in any process, holds.
+	Sweep(ctx context.Context) error
 }
 
 // maxKey bounds a key and maxSegment each of its parts: every file system takes these.

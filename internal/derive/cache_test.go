@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -23,22 +22,25 @@ import (
 
 var index = film.Artifact{Film: "film0001", Part: "source", Kind: "index", Recipe: 1}
 
+// bytesMaker is a maker of what is small.
+type bytesMaker = func(context.Context, film.Artifact) ([]byte, error)
+
 type setup struct {
 	root  string
-	store blob.Store
+	store derive.Store
 	cache *derive.Cache
 	log   *bytes.Buffer
 }
 
 // open builds a cache over a folder with that maker for indexes.
-func open(t *testing.T, maker derive.Maker) *setup {
+func open(t *testing.T, maker bytesMaker) *setup {
 	t.Helper()
 	s := &setup{root: filepath.Join(t.TempDir(), "derived"), log: &bytes.Buffer{}}
 	var err error
 	if s.store, err = blobfs.Open(s.root); err != nil {
 		t.Fatal(err)
 	}
-	s.cache = derive.New(s.store, map[string]derive.Maker{"index": maker}, slog.New(slog.NewTextHandler(s.log, nil)))
+	s.cache = derive.New(s.store, map[string]derive.Maker{"index": derive.Bytes(maker)}, derive.Config{}, slog.New(slog.NewTextHandler(s.log, nil)))
 	t.Cleanup(s.cache.Close)
 	return s
 }
@@ -88,7 +90,7 @@ func TestMadeOnceThenKept(t *testing.T) {
 	s.made(t, 2)
 
 	// Another process finds what this one made.
-	second := derive.New(s.store, nil, slog.New(slog.DiscardHandler))
+	second := derive.New(s.store, nil, derive.Config{}, slog.New(slog.DiscardHandler))
 	if b, err := second.Get(t.Context(), index); err != nil || string(b) != index.Key() {
 		t.Errorf("second cache: %q, %v", b, err)
 	}
@@ -122,7 +124,7 @@ func TestStoreEmptied(t *testing.T) {
 func TestStoreUnusable(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken disk")
-	cache := derive.New(brokenStore{err: broken}, map[string]derive.Maker{"index": name}, slog.New(slog.DiscardHandler))
+	cache := derive.New(brokenStore{err: broken}, map[string]derive.Maker{"index": derive.Bytes(name)}, derive.Config{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(cache.Close)
 	for range 2 {
 		if b, err := cache.Get(t.Context(), index); err != nil || string(b) != index.Key() {
@@ -140,7 +142,9 @@ type brokenStore struct {
 }
 
 func (b brokenStore) Open(context.Context, string) (blob.Reader, error) { return nil, b.err }
-func (b brokenStore) Put(context.Context, string, io.Reader) error      { return b.err }
+func (b brokenStore) Create(context.Context, string) (blob.Creating, error) {
+	return nil, b.err
+}
 
 func TestRebuildReplacesWhatIsThere(t *testing.T) {
 	t.Parallel()
@@ -228,7 +232,7 @@ func TestTwentyCallersOneRun(t *testing.T) {
 }
 
 // slow is a maker that runs until it is released or stopped, and tells which.
-func slow(begun chan<- int64, release <-chan struct{}, stopped chan<- struct{}) derive.Maker {
+func slow(begun chan<- int64, release <-chan struct{}, stopped chan<- struct{}) bytesMaker {
 	var runs atomic.Int64
 	return func(ctx context.Context, a film.Artifact) ([]byte, error) {
 		begun <- runs.Add(1)
@@ -246,7 +250,7 @@ func TestRunOutlivesTheFirstCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begun, release, stopped := make(chan int64, 2), make(chan struct{}), make(chan struct{}, 2)
-		cache := derive.New(missingStore{}, map[string]derive.Maker{"index": slow(begun, release, stopped)}, slog.New(slog.DiscardHandler))
+		cache := derive.New(missingStore{}, map[string]derive.Maker{"index": derive.Bytes(slow(begun, release, stopped))}, derive.Config{}, slog.New(slog.DiscardHandler))
 		first, leave := context.WithCancel(t.Context())
 		errs := make(chan error, 2)
 		go func() { _, err := cache.Get(first, index); errs <- err }()
@@ -273,7 +277,7 @@ func TestRunStopsWithTheLastCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begun, release, stopped := make(chan int64, 2), make(chan struct{}), make(chan struct{}, 2)
-		cache := derive.New(missingStore{}, map[string]derive.Maker{"index": slow(begun, release, stopped)}, slog.New(slog.DiscardHandler))
+		cache := derive.New(missingStore{}, map[string]derive.Maker{"index": derive.Bytes(slow(begun, release, stopped))}, derive.Config{}, slog.New(slog.DiscardHandler))
 		ctx, leave := context.WithCancel(t.Context())
 		for range 3 {
 			go func() { _, _ = cache.Get(ctx, index) }()
@@ -300,7 +304,7 @@ func TestClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begun, stopped := make(chan int64, 1), make(chan struct{}, 1)
-		cache := derive.New(missingStore{}, map[string]derive.Maker{"index": slow(begun, nil, stopped)}, slog.New(slog.DiscardHandler))
+		cache := derive.New(missingStore{}, map[string]derive.Maker{"index": derive.Bytes(slow(begun, nil, stopped))}, derive.Config{}, slog.New(slog.DiscardHandler))
 		done := make(chan error, 1)
 		go func() { _, err := cache.Get(t.Context(), index); done <- err }()
 		<-begun
@@ -318,4 +322,6 @@ func TestClose(t *testing.T) {
 type missingStore struct{ blob.Store }
 
 func (missingStore) Open(context.Context, string) (blob.Reader, error) { return nil, blob.ErrNotFound }
-func (missingStore) Put(context.Context, string, io.Reader) error      { return nil }
+func (missingStore) Create(context.Context, string) (blob.Creating, error) {
+	return nil, errors.New("keeps nothing")
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"filmcan/internal/blob"
 	"filmcan/internal/film"
 )
 
@@ -14,28 +15,45 @@ type flightKey struct {
 	rebuild  bool
 }
 
-// flight is one run of a maker and those who wait for it.
+// flight is one run of a maker and those who wait for it, or still read what came of it.
 type flight struct {
 	cancel  context.CancelFunc
-	waiting int // guarded by Cache.mu
+	waiting int  // guarded by Cache.mu
+	ended   bool // guarded by Cache.mu
 
-	done  chan struct{}
-	bytes []byte // set before done is closed
-	err   error
+	done chan struct{}
+	out  output // set before done is closed
+	err  error
 }
 
-// wait joins the run for this artifact, or begins it.
-func (c *Cache) wait(ctx context.Context, a film.Artifact, rebuild bool) ([]byte, error) {
-	key := flightKey{a, rebuild}
+// output is what came of a run: a file, which the flight closes when the last one leaves, or else bytes.
+type output struct {
+	bytes []byte
+	file  blob.Reader
+	kept  bool // the store has the file
+}
+
+func (o output) close() {
+	if o.file != nil {
+		_ = o.file.Close() // it was read, or never will be
+	}
+}
+
+// wait joins the run for this artifact, or begins it, and returns it when it has ended well. It must be released then.
+func (c *Cache) wait(ctx context.Context, key flightKey) (*flight, error) {
 	f, err := c.join(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	select {
 	case <-f.done:
-		return f.bytes, f.err
+		if f.err != nil {
+			c.release(key, f)
+			return nil, f.err
+		}
+		return f, nil
 	case <-ctx.Done():
-		c.leave(key, f)
+		c.release(key, f)
 		return nil, context.Cause(ctx)
 	}
 }
@@ -59,14 +77,19 @@ func (c *Cache) join(ctx context.Context, key flightKey) (*flight, error) {
 	return f, nil
 }
 
-// leave takes one who waits away. The last one stops the run, and whoever comes now begins another.
-func (c *Cache) leave(key flightKey, f *flight) {
+// release takes one who waits or reads away. The last one stops the run, and whoever comes now begins another.
+func (c *Cache) release(key flightKey, f *flight) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	f.waiting--
-	if f.waiting == 0 {
+	last := f.waiting == 0
+	if last {
 		f.cancel()
 		c.remove(key, f)
+	}
+	ended := f.ended
+	c.mu.Unlock()
+	if last && ended {
+		f.out.close()
 	}
 }
 
@@ -82,13 +105,18 @@ func (c *Cache) run(ctx context.Context, key flightKey, f *flight) {
 		// A maker reads what a stranger sent: a bug that one film touches must not take everybody's playback down.
 		if p := recover(); p != nil {
 			c.failed.Add(1)
-			f.bytes, f.err = nil, fmt.Errorf("make %s: panic: %v\n%s", key.artifact.Key(), p, debug.Stack())
+			f.out, f.err = output{}, fmt.Errorf("make %s: panic: %v\n%s", key.artifact.Key(), p, debug.Stack())
 		}
 		c.mu.Lock()
 		c.remove(key, f)
+		f.ended = true
+		nobody := f.waiting == 0
 		c.mu.Unlock()
 		f.cancel()
 		close(f.done)
+		if nobody {
+			f.out.close()
+		}
 	}()
-	f.bytes, f.err = c.make(ctx, key.artifact, key.rebuild)
+	f.out, f.err = c.make(ctx, key.artifact, key.rebuild)
 }

@@ -41,6 +41,17 @@ func ArtifactPrefix(id FilmID) string {
 	return fan + "/" + string(id) + "/"
 }
 
+// ArtifactOf tells from a key of [Artifact.Key] which film the artifact is derived from, and its kind.
+func ArtifactOf(key string) (id FilmID, kind string, ok bool) {
+	segments := strings.Split(key, "/")
+	if len(segments) != 4 {
+		return "", "", false
+	}
+	id = FilmID(segments[1])
+	kind, _, ok = strings.Cut(segments[3], "-")
+	return id, kind, ok && kind != "" && strings.HasPrefix(key, ArtifactPrefix(id))
+}
+
 // spelled returns parameters as they stand in a key: behind a dash where they are short and plain, else their digest
 // behind a dot.
 func spelled(parameters string) string {

@@ -34,9 +34,22 @@ func TestArtifactKey(t *testing.T) {
 		if !plain.MatchString(key) || !strings.HasPrefix(key, ArtifactPrefix(b.Film)) {
 			t.Errorf("%+v: key %q", b, key)
 		}
+		if id, kind, ok := ArtifactOf(key); !ok || id != b.Film || kind != b.Kind {
+			t.Errorf("%+v: read back as film %q, kind %q, %v", b, id, kind, ok)
+		}
 		if other, twice := seen[key]; twice {
 			t.Errorf("%+v and %+v have the same key %q", b, other, key)
 		}
 		seen[key] = b
+	}
+}
+
+// TestArtifactOfOther holds that what is no key of an artifact is not taken for one.
+func TestArtifactOfOther(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"", "a", "ab/abc/source", "xx/abc/source/index-1", "ab/abc/source/index", "ab/abc/source/-1", "ab/abc/source/index-1/x"} {
+		if id, kind, ok := ArtifactOf(key); ok {
+			t.Errorf("%q: film %q, kind %q", key, id, kind)
+		}
 	}
 }

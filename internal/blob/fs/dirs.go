@@ -68,7 +68,7 @@ func (s *Store) ensureDir(rel string) error {
 	if err != nil && !errors.Is(err, iofs.ErrExist) {
 		return err
 	}
-	if err := s.os.SyncDir(filepath.Dir(name)); err != nil {
+	if err := s.syncDir(filepath.Dir(name)); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -78,6 +78,14 @@ func (s *Store) ensureDir(rel string) error {
 	}
 	s.durable[rel] = struct{}{}
 	return nil
+}
+
+// syncDir makes a folder's names durable, where that matters.
+func (s *Store) syncDir(name string) error {
+	if s.disposable {
+		return nil
+	}
+	return s.os.SyncDir(name)
 }
 
 func (s *Store) isDurable(rel string) bool {

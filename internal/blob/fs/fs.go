@@ -21,6 +21,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"filmcan/internal/blob"
 )
@@ -35,7 +36,7 @@ const (
 type Store struct {
 	root string
 	os   OS
-	// disposable: the root is made again when it is gone.
+	// disposable: the root is made again when it is gone, and names need not survive a power cut.
 	disposable bool
 
 	mu      sync.Mutex
@@ -48,13 +49,17 @@ var (
 	_ blob.Appender = (*Store)(nil)
 	_ blob.Pruner   = (*Store)(nil)
 	_ blob.Roomer   = (*Store)(nil)
+	_ blob.Creator  = (*Store)(nil)
+	_ blob.Toucher  = (*Store)(nil)
+	_ blob.Sweeper  = (*Store)(nil)
 )
 
 // Open opens the store in the folder root, which it creates when it is missing, and removes what crashed writers left.
 func Open(root string) (*Store, error) { return OpenOn(disk{}, root) }
 
 // OpenDisposable is [Open] for what may be deleted at any time, the folder itself included: it is made again by the next
-// write. Any other store whose folder is gone refuses to write, since it may be a disk that is not mounted.
+// write. Any other store whose folder is gone refuses to write, since it may be a disk that is not mounted. A power cut may
+// take back that an object was put, replaced or deleted; one that is there is whole.
 func OpenDisposable(root string) (*Store, error) {
 	s, err := Open(root)
 	if err == nil {
@@ -152,7 +157,7 @@ func (s *Store) Delete(_ context.Context, key string) error {
 	if err := s.os.Remove(name); err != nil && !missing(err) {
 		return fmt.Errorf("delete %s: %w", key, explain(err))
 	}
-	if err := s.os.SyncDir(filepath.Dir(name)); err != nil && !missing(err) {
+	if err := s.syncDir(filepath.Dir(name)); err != nil && !missing(err) {
 		return fmt.Errorf("delete %s: sync folder: %w", key, explain(err))
 	}
 	return nil
@@ -176,8 +181,20 @@ func (s *Store) Prune(_ context.Context, prefix string) error {
 	if err != nil {
 		return fmt.Errorf("prune %s: %w", prefix, explain(err))
 	}
-	if err := s.os.SyncDir(filepath.Dir(name)); err != nil {
+	if err := s.syncDir(filepath.Dir(name)); err != nil {
 		return fmt.Errorf("prune %s: sync folder: %w", prefix, explain(err))
+	}
+	return nil
+}
+
+// Touch sets an object's time.
+func (s *Store) Touch(_ context.Context, key string, modified time.Time) error {
+	name, err := s.name(key)
+	if err != nil {
+		return err
+	}
+	if err := s.os.Chtimes(name, modified); err != nil {
+		return fmt.Errorf("touch %s: %w", key, explain(err))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	iofs "io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"filmcan/internal/blob"
 )
@@ -19,6 +20,8 @@ type OS interface {
 	// Remove removes a file or an empty folder.
 	Remove(name string) error
 	Stat(name string) (iofs.FileInfo, error)
+	// Chtimes sets when a file was last modified.
+	Chtimes(name string, modified time.Time) error
 	// ReadDir lists a folder in the order of the names.
 	ReadDir(name string) ([]iofs.DirEntry, error)
 	// SyncDir returns when the names in the folder survive a power cut.
@@ -51,9 +54,12 @@ func (disk) OpenFile(name string, flag int, perm iofs.FileMode) (File, error) {
 	return diskFile{f}, nil
 }
 
-func (disk) Mkdir(name string, perm iofs.FileMode) error  { return os.Mkdir(name, perm) }
-func (disk) Rename(from, to string) error                 { return os.Rename(from, to) }
-func (disk) Remove(name string) error                     { return os.Remove(name) }
+func (disk) Mkdir(name string, perm iofs.FileMode) error { return os.Mkdir(name, perm) }
+func (disk) Rename(from, to string) error                { return os.Rename(from, to) }
+func (disk) Remove(name string) error                    { return os.Remove(name) }
+func (disk) Chtimes(name string, modified time.Time) error {
+	return os.Chtimes(name, time.Time{}, modified)
+}
 func (disk) Stat(name string) (iofs.FileInfo, error)      { return os.Stat(name) }
 func (disk) ReadDir(name string) ([]iofs.DirEntry, error) { return os.ReadDir(name) }
 

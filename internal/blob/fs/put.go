@@ -66,7 +66,7 @@ func (s *Store) publish(temp, name string) error {
 	if err := s.inDir(rel, func() error { return s.os.Rename(temp, name) }); err != nil {
 		return err
 	}
-	if err := s.os.SyncDir(dir); err != nil {
+	if err := s.syncDir(dir); err != nil {
 		return fmt.Errorf("sync folder: %w", err)
 	}
 	return nil
@@ -120,6 +120,15 @@ func (s *Store) hold(f File, name string) error {
 		err = errReplaced
 	}
 	return err
+}
+
+// Sweep removes temporary files that no living writer holds.
+func (s *Store) Sweep(context.Context) error {
+	err := s.sweep()
+	if missing(err) {
+		return nil // the folder itself is gone
+	}
+	return explain(err)
 }
 
 // sweep removes temporary files that no living writer holds.

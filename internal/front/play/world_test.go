@@ -70,8 +70,8 @@ func newWorld(tb testing.TB, o options) *world {
 	derived, err := fs.Open(w.derived)
 	must(tb, err)
 	w.cache = derive.New(derived, map[string]derive.Maker{
-		reel.IndexKind: reel.IndexMaker(w.vault, mp4.Limits{}),
-	}, log)
+		reel.IndexKind: derive.Bytes(reel.IndexMaker(w.vault, mp4.Limits{})),
+	}, derive.Config{}, log)
 	tb.Cleanup(w.cache.Close)
 
 	if o.public == "" {
