@@ -128,13 +128,13 @@ func TestReset(t *testing.T) {
 	a := movie(1, 600_000)
 	c := o.dial(t)
 	c.begin(t, o, 0, len(a), len(a), a[:400_000])
-	eventually(t, "the bytes arrive", func() bool { return w.door.Stats().Stored >= 393_216 }) // what buffers are full
+	eventually(t, "the bytes arrive", func() bool { return w.door.Stats().Stored >= 294_912 }) // what buffers are full
 	_ = c.Conn.(*net.TCPConn).SetLinger(0)
 	c.Close()
 	eventually(t, "the request ends", func() bool { return w.door.Stats().Running == 0 })
 	got := o.send(t, "*/600000", nil)
 	var last int
-	if n, _ := fmt.Sscanf(got.text, "308 0-%d", &last); n != 1 || last+1 < 393_216 || last >= 400_000 {
+	if n, _ := fmt.Sscanf(got.text, "308 0-%d", &last); n != 1 || last+1 < 294_912 || last >= 400_000 {
 		t.Fatalf("after the cut: %s", got.text)
 	}
 	o.chunk(t, a, last+1, len(a)).want(t, "200")

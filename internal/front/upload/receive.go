@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -182,12 +183,12 @@ func (v *visit) do(ctx context.Context) (answer, error) {
 		}
 	}
 	v.begun, v.had = number64(v.film.Notes()[noteFilm]), have.stored
-	buf := v.door.takeBuffer()
-	defer v.door.giveBuffer(buf)
 	next := decide(have, v.want, notSeen)
 	var pending []byte // of the body, read but not stored
 	switch next {
 	case compare:
+		buf := v.door.takeBuffer()
+		defer v.door.giveBuffer(buf)
 		same, rest, err := v.door.compare(v.line, v.film, buf, v.want, have.stored)
 		if err != nil {
 			// Nothing is told of bytes that were not compared: they may be another film's, whose client would go on.
@@ -228,7 +229,7 @@ func (v *visit) do(ctx context.Context) (answer, error) {
 		}
 	case extend, finish, compare:
 	}
-	return v.extend(ctx, buf, pending)
+	return v.extend(ctx, pending)
 }
 
 // compare holds the bytes of a body against those that are stored in the same places, up to the end of either. It
@@ -285,10 +286,10 @@ func (v *visit) count(films int64) error {
 }
 
 // extend appends what pending and the body have, until the end of the request, and then answers.
-func (v *visit) extend(ctx context.Context, buf *buffer, pending []byte) (answer, error) {
+func (v *visit) extend(ctx context.Context, pending []byte) (answer, error) {
 	err := v.note()
 	if err == nil && !v.want.query {
-		err = v.append(ctx, buf, pending)
+		err = v.append(ctx, pending)
 	}
 	if err != nil {
 		return v.cut(ctx, err, v.film.Size())
@@ -321,10 +322,10 @@ func (v *visit) note() error {
 
 // append stores pending and the rest of the body. The error is that of the line, of the vault, or of the look at the
 // film's head; what came before it is stored.
-func (v *visit) append(ctx context.Context, buf *buffer, pending []byte) error {
+func (v *visit) append(ctx context.Context, pending []byte) error {
 	left := func() int64 {
 		if v.want.end == unknown {
-			return bufferSize
+			return math.MaxInt64
 		}
 		return v.want.end - v.film.Size()
 	}
@@ -334,8 +335,18 @@ func (v *visit) append(ctx context.Context, buf *buffer, pending []byte) error {
 		return err
 	}
 	for left() > 0 {
-		n, readErr := readMuch(v.line, buf[:min(bufferSize, left())], synced.Add(v.door.cfg.SyncAfter))
-		if err := v.store(ctx, buf[:n], head); err != nil {
+		var readErr error
+		n, err := v.film.Fill(func(p []byte) (n int) {
+			n, readErr = readMuch(v.line, p[:min(int64(len(p)), left())], synced.Add(v.door.cfg.SyncAfter))
+			if err := v.roomFor(n); err != nil {
+				n, readErr = 0, err
+			}
+			return n
+		})
+		if err == nil {
+			err = v.stored(ctx, n, head)
+		}
+		if err != nil {
 			return err
 		}
 		if errors.Is(readErr, io.EOF) && (v.want.end == unknown || left() == 0) {
@@ -364,13 +375,26 @@ func (v *visit) store(ctx context.Context, p []byte, head *head) error {
 	if len(p) == 0 {
 		return nil
 	}
-	if limit := v.door.cfg.MaxInput; limit > 0 && v.film.Size()+int64(len(p)) > limit {
-		return tooLarge(limit)
+	if err := v.roomFor(len(p)); err != nil {
+		return err
 	}
 	if _, err := v.film.Write(p); err != nil {
 		return err
 	}
-	v.door.stats.stored.Add(int64(len(p)))
+	return v.stored(ctx, len(p), head)
+}
+
+// roomFor refuses bytes that would make the film longer than allowed.
+func (v *visit) roomFor(n int) error {
+	if limit := v.door.cfg.MaxInput; limit > 0 && v.film.Size()+int64(n) > limit {
+		return tooLarge(limit)
+	}
+	return nil
+}
+
+// stored counts n bytes and looks at the film.
+func (v *visit) stored(ctx context.Context, n int, head *head) error {
+	v.door.stats.stored.Add(int64(n))
 	return head.passed(ctx, v.film.Size())
 }
 

@@ -206,7 +206,7 @@ func (d *Door) forget(l *line) {
 	delete(d.lines, l)
 }
 
-// bufferSize is how much of a body is read at once. Twice that, for comparing, is what a request takes of memory.
+// bufferSize is how much of a body is compared at once. Twice that is what a request takes of memory for it.
 const bufferSize = 128 << 10
 
 type buffer [bufferSize]byte

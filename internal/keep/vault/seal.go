@@ -31,6 +31,7 @@ func (w *Writer) Seal() (Sealed, error) {
 		}
 		w.durable = w.changes
 	}
+	w.catchUp()
 	seal := whole{size: w.size.Load(), digest: [digestSize]byte(w.hash.Sum(nil))}
 	b := encodeSealed(w.ref, seal, nil)
 	point.Hit("vault.before-seal")

@@ -100,10 +100,12 @@ func (c Config) Validate() error {
 
 // Vault keeps films in a store, which other processes may share. Its methods may be called by any goroutine.
 type Vault struct {
-	store   blob.Store
-	cfg     Config
-	stats   counters
-	buffers sync.Pool // shared by all who copy at the moment
+	store blob.Store
+	cfg   Config
+	stats counters
+	// Shared by all who copy at the moment.
+	buffers, small sync.Pool
+	ahead          chan struct{} // holds one for each buffer that waits to be hashed
 }
 
 // buffer is what a copy is made with.
@@ -116,6 +118,25 @@ func (v *Vault) takeBuffer() *buffer {
 	return new(buffer)
 }
 
+// smallBuffer is for a source of which nobody knows yet how much it brings.
+const smallBuffer = 32 << 10
+
+// maxAhead bounds the buffers that wait to be hashed, of all Writers together: 4 MB.
+const maxAhead = 16
+
+// lend gives a buffer for one Fill, large or small.
+func (v *Vault) lend(large bool) (p []byte, giveBack func()) {
+	if large {
+		b := v.takeBuffer()
+		return b[:], func() { v.buffers.Put(b) }
+	}
+	b, ok := v.small.Get().(*[smallBuffer]byte)
+	if !ok {
+		b = new([smallBuffer]byte)
+	}
+	return b[:], func() { v.small.Put(b) }
+}
+
 // New returns the vault that is in the store. A zero Config is [Default].
 func New(store blob.Store, cfg Config) (*Vault, error) {
 	if cfg == (Config{}) {
@@ -124,7 +145,7 @@ func New(store blob.Store, cfg Config) (*Vault, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Vault{store: store, cfg: cfg}, nil
+	return &Vault{store: store, cfg: cfg, ahead: make(chan struct{}, maxAhead)}, nil
 }
 
 // Room tells how many bytes the vault can take, and how many its store has in all; others may take of the same room.

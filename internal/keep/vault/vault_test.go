@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"filmcan/internal/blob"
@@ -477,5 +479,79 @@ func TestDamage(t *testing.T) {
 				wantErr(t, "Open", err, vault.ErrDamaged)
 			}
 		})
+	}
+}
+
+// TestFill writes by lent buffers of every length, with syncs and other writes between, many writers at once so that more
+// waits to be hashed than may.
+func TestFill(t *testing.T) {
+	t.Parallel()
+	v, _ := onDisk(t, vault.Config{SyncEvery: 300_000})
+	data := randomBytes(3 << 20)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		w := begin(t, v, vault.Ref{Film: film.FilmID(fmt.Sprint("F", i)), Part: vault.Source})
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(i), 2))
+			at := 0
+			fill := func(most int) {
+				n, err := w.Fill(func(p []byte) int { return copy(p, data[at:min(at+most, len(data))]) })
+				if at += n; err != nil || w.Size() != int64(at) {
+					t.Errorf("filled up to %d of %d: %v", w.Size(), at, err)
+				}
+			}
+			for at < len(data) && !t.Failed() {
+				switch rng.IntN(10) {
+				case 0:
+					n, err := w.Write(data[at:min(at+1000, len(data))])
+					if at += n; err != nil {
+						t.Error(err)
+					}
+				case 1:
+					if err := w.Sync(); err != nil || w.Synced() != int64(at) {
+						t.Errorf("synced %d of %d: %v", w.Synced(), at, err)
+					}
+				case 2:
+					fill(0)
+				case 3:
+					fill(rng.IntN(100_000))
+				default:
+					fill(len(data))
+				}
+			}
+			sealed, err := w.Seal()
+			if err != nil || sealed.SHA256 != sum(data) {
+				t.Errorf("sealed %+v %v, want sha256 %s", sealed, err, sum(data))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestFillFails: what could not be written is not in the hash, and the next bytes take its place.
+func TestFillFails(t *testing.T) {
+	t.Parallel()
+	failing := false
+	v, err := on(faultfs.New().Boot(faultfs.Plan{Fail: func(op faultfs.Op) error {
+		if failing && op.Kind == faultfs.Write && strings.HasSuffix(op.Name, ".bytes") {
+			return syscall.ENOSPC
+		}
+		return nil
+	}}))
+	must(t, err)
+	w := begin(t, v, sourceRef)
+	data := randomBytes(200_000)
+	for at := 0; at < len(data); failing = !failing {
+		n, err := w.Fill(func(p []byte) int { return copy(p, data[at:]) })
+		if failing != errors.Is(err, syscall.ENOSPC) || failing && n > 0 {
+			t.Fatalf("Fill on a disk that is full %v: %d, %v", failing, n, err)
+		}
+		at += n
+	}
+	failing = false
+	sealed, err := w.Seal()
+	must(t, err)
+	if sealed.SHA256 != sum(data) {
+		t.Errorf("sha256 %s, want %s", sealed.SHA256, sum(data))
 	}
 }

@@ -18,7 +18,8 @@ import (
 )
 
 // Writer writes a part of a film. One goroutine writes, syncs and seals; ReadAt, Size and Synced may be called by
-// others meanwhile. It has no buffer of its own, so thousands may be open.
+// others meanwhile. It has no buffer of its own, so thousands may be open. Bytes that come through [Writer.Fill] are
+// hashed beside the writing.
 //
 // A Write that failed, because the disk is full for one, left nothing: go on once there is room. When the system could
 // not sync the piece it may have dropped any byte since the last good sync and does not tell which, so the Writer then
@@ -33,12 +34,14 @@ type Writer struct {
 	synced atomic.Int64 // last.size, for others
 
 	// State of the goroutine that writes.
-	hash    hash.Hash // of the first size bytes
-	last    synced    // what the log says
-	begun   int64     // size when the last sync began
-	started int64     // size up to which the store was told to bring the bytes to its device
-	changes int       // to the piece, each counted
-	durable int       // changes when it was last synced
+	hash    hash.Hash     // of the first size bytes, once hashed is closed
+	hashed  chan struct{} // of the last Fill; nil: nothing is being hashed
+	fast    bool          // the last Fill brought much
+	last    synced        // what the log says
+	begun   int64         // size when the last sync began
+	started int64         // size up to which the store was told to bring the bytes to its device
+	changes int           // to the piece, each counted
+	durable int           // changes when it was last synced
 	notes   map[string][]byte
 	pending map[string][]byte // notes that are not in the log; nil value: taken away
 	flight  *flight
@@ -75,24 +78,86 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if err := w.usable(); err != nil {
 		return 0, err
 	}
+	if err := w.append(p); err != nil {
+		return 0, err
+	}
+	w.catchUp()
+	w.hash.Write(p)
+	return len(p), nil
+}
+
+// Fill lends read a buffer and appends the n bytes that it puts there: all of them or, with an error, none. It is Write
+// for bytes that come from somewhere: while they are hashed the next ones are read and written.
+func (w *Writer) Fill(read func(p []byte) (n int)) (int, error) {
+	if err := w.usable(); err != nil {
+		return 0, err
+	}
+	// A source that drips never has a large buffer.
+	p, giveBack := w.vault.lend(w.fast)
+	p = p[:read(p)]
+	w.fast = len(p) >= smallBuffer
+	if len(p) == 0 {
+		giveBack()
+		return 0, nil
+	}
+	if err := w.append(p); err != nil {
+		giveBack()
+		return 0, err
+	}
+	w.hashBeside(p, giveBack)
+	return len(p), nil
+}
+
+// append is Write but for the hash.
+func (w *Writer) append(p []byte) error {
 	due := w.size.Load()-w.begun >= w.vault.cfg.SyncEvery
 	if err := w.land(due); err != nil {
-		return 0, err
+		return err
 	}
 	if due {
 		if err := w.takeOff(); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	w.changes++
 	if _, err := w.piece.Write(p); err != nil {
-		return 0, fmt.Errorf("write film %s: %w", w.ref, explain(err))
+		return fmt.Errorf("write film %s: %w", w.ref, explain(err))
 	}
-	w.hash.Write(p)
 	w.size.Add(int64(len(p)))
 	w.vault.wrote(len(p), false)
 	w.start()
-	return len(p), nil
+	return nil
+}
+
+// hashBeside hashes p in its turn and then gives it back. Where too much waits to be hashed already it does so at once.
+func (w *Writer) hashBeside(p []byte, giveBack func()) {
+	select {
+	case w.vault.ahead <- struct{}{}:
+	default:
+		w.catchUp()
+		w.hash.Write(p)
+		giveBack()
+		return
+	}
+	h, before, done := w.hash, w.hashed, make(chan struct{})
+	w.hashed = done
+	go func() { // catchUp waits for it
+		if before != nil {
+			<-before
+		}
+		h.Write(p)
+		giveBack()
+		<-w.vault.ahead
+		close(done)
+	}()
+}
+
+// catchUp returns when everything that was appended is in the hash.
+func (w *Writer) catchUp() {
+	if w.hashed != nil {
+		<-w.hashed
+		w.hashed = nil
+	}
 }
 
 // startEvery is how many bytes are brought on their way at once: large enough for any device to take them well.
@@ -110,25 +175,24 @@ func (w *Writer) start() {
 	w.started = size
 }
 
-// ReadFrom appends everything that r gives; it makes io.Copy use a shared, larger buffer. When it fails, up to one
-// buffer of what r gave is lost: go on where Size says.
+// ReadFrom appends everything that r gives, by [Writer.Fill]. When it fails, up to one buffer of what r gave is lost: go
+// on where Size says.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
-	buf := w.vault.takeBuffer()
-	defer w.vault.buffers.Put(buf)
 	var total int64
 	for {
-		n, err := r.Read(buf[:])
-		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
-				return total, err
-			}
-			total += int64(n)
-		}
-		if errors.Is(err, io.EOF) {
-			return total, nil
-		}
-		if err != nil {
+		var readErr error
+		n, err := w.Fill(func(p []byte) (n int) {
+			n, readErr = r.Read(p)
+			return n
+		})
+		total += int64(n)
+		switch {
+		case err != nil:
 			return total, err
+		case errors.Is(readErr, io.EOF):
+			return total, nil
+		case readErr != nil:
+			return total, readErr
 		}
 	}
 }
@@ -207,21 +271,23 @@ func (w *Writer) Sync() error {
 
 // takeOff begins a sync of what has been written and noted so far. None is in flight.
 func (w *Writer) takeOff() error {
-	state, err := saveHash(w.hash)
-	if err != nil {
-		return fmt.Errorf("sync film %s: %w", w.ref, err)
-	}
 	f := &flight{
-		at: synced{size: w.size.Load(), state: state}, changes: w.changes,
+		at: synced{size: w.size.Load()}, changes: w.changes,
 		notes: w.pending, done: make(chan error, 1),
 	}
-	w.begun, w.pending, w.flight = f.at.size, make(map[string][]byte), f
 	if f.changes == w.durable {
 		f.done <- nil
-		return nil
+	} else {
+		w.vault.stats.syncs.Add(1)
+		go func() { f.done <- w.piece.Sync() }() // land waits for it, and Close does
 	}
-	w.vault.stats.syncs.Add(1)
-	go func() { f.done <- w.piece.Sync() }() // land waits for it, and Close does
+	w.catchUp() // while the device works
+	var err error
+	if f.at.state, err = saveHash(w.hash); err != nil {
+		<-f.done
+		return fmt.Errorf("sync film %s: %w", w.ref, err)
+	}
+	w.begun, w.pending, w.flight = f.at.size, make(map[string][]byte), f
 	return nil
 }
 
@@ -313,6 +379,7 @@ func (w *Writer) Rewind(size int64) error {
 		<-w.flight.done // of bytes that are about to go
 		w.flight = nil
 	}
+	w.catchUp()
 	at, err := w.stateAt(size)
 	if err != nil {
 		return fmt.Errorf("rewind film %s: %w", w.ref, err)
@@ -388,6 +455,7 @@ func (w *Writer) Close() error {
 	} else if w.flight != nil {
 		<-w.flight.done
 	}
+	w.catchUp()
 	w.closed = true
 	return errors.Join(err, w.piece.Close(), w.log.Close())
 }
