@@ -17,7 +17,7 @@ func TestDeepReorder(t *testing.T) {
 		t.Run(rate, func(t *testing.T) {
 			t.Parallel()
 			path := mediatest.Film(t, "f.mp4", append([]string{"-f", "lavfi", "-i", "testsrc2=s=192x108:r=" + rate + ":d=40"},
-				mediatest.X264("20", "-bf", "8", "-x264-params", "b-adapt=0:b-pyramid=strict:ref=8", "-video_track_timescale", rate+"000")...)...)
+				mediatest.X264("10", "-bf", "8", "-x264-params", "b-adapt=0:b-pyramid=strict:ref=8", "-video_track_timescale", rate+"000")...)...)
 			x, f := index(t, path)
 			p, err := cmaf.Plan(x)
 			if err != nil {

@@ -19,11 +19,13 @@ const (
 	Base = time.Second
 )
 
-// ErrNotCuttable is wrapped by the errors of [Plan]: this film needs a base to be cut from.
+// ErrNotCuttable is wrapped by the errors of [Plan] and [NewTimeline]: this film needs a base to be cut from.
 var ErrNotCuttable = errors.New("cmaf: the film cannot be cut where it lies")
 
 // Package is the plan of a whole film: its renditions and their segments. It is immutable.
 type Package struct {
+	// Timeline has the cuts of the pictures, for renditions that are encoded; nil where the film has none.
+	Timeline *Timeline
 	// Video and Audio are nil where the film has no pictures or no sound that can be passed through.
 	Video, Audio *Rendition
 	// TargetDuration is the longest segment of all renditions, rounded as EXT-X-TARGETDURATION wants it, in seconds.
@@ -51,40 +53,48 @@ type Segment struct {
 	Size int64
 }
 
-// Plan cuts a film. It errs with [ErrNotCuttable] where a film does not fulfil what [mp4.Check] asks of a standard input and no
-// cut can be right; it does not repeat the whole check.
-func Plan(x *mp4.Index) (*Package, error) {
+// Plan cuts a film whose pictures and sound lie in one file: see [PlanTracks].
+func Plan(x *mp4.Index) (*Package, error) { return PlanTracks(x.Video(), x.Audio()) }
+
+// PlanTracks cuts a film. Pictures and sound may be tracks of different files, as long as both keep film time: sound is
+// cut where the pictures are. Either may be nil. It errs with [ErrNotCuttable] where a film does not fulfil what [mp4.Check]
+// asks of a standard input and no cut can be right; it does not repeat the whole check.
+func PlanTracks(video, audio *mp4.Track) (*Package, error) {
 	var p Package
-	v, a := x.Video(), x.Audio()
 	var cuts []int64 // in film time, video ticks
-	if v != nil {
-		firsts := keyCuts(v)
-		r, err := newRendition(v, firsts)
+	if video != nil {
+		t, err := NewTimeline(video)
 		if err != nil {
 			return nil, err
 		}
-		p.Video = r
-		for _, s := range r.Segments[1:] {
-			cuts = append(cuts, s.Start)
+		p.Timeline = t
+		p.TargetDuration = t.longest()
+		if t.Passthrough() {
+			firsts := make([]int, len(t.pieces))
+			for i, piece := range t.pieces {
+				firsts[i] = piece.First // ranks and samples agree at key frames of closed groups
+			}
+			if p.Video, err = newRendition(video, firsts); err != nil {
+				return nil, err
+			}
+			p.TargetDuration = max(p.TargetDuration, p.Video.longest())
 		}
-		_, end := v.Span()
-		cuts = append(cuts, end)
+		for _, piece := range t.pieces[1:] {
+			cuts = append(cuts, piece.Start)
+		}
+		cuts = append(cuts, t.end)
 	}
-	if a != nil {
-		scale := a.Timescale
-		if v != nil {
-			scale = v.Timescale
+	if audio != nil {
+		scale := audio.Timescale
+		if video != nil {
+			scale = video.Timescale
 		}
-		r, err := newRendition(a, packetCuts(a, cuts, scale))
+		r, err := newRendition(audio, packetCuts(audio, cuts, scale))
 		if err != nil {
 			return nil, err
 		}
 		p.Audio = r
-	}
-	for _, r := range []*Rendition{p.Video, p.Audio} {
-		if r != nil {
-			p.TargetDuration = max(p.TargetDuration, r.longest())
-		}
+		p.TargetDuration = max(p.TargetDuration, r.longest())
 	}
 	for _, r := range []*Rendition{p.Video, p.Audio} {
 		if r != nil {
@@ -92,18 +102,6 @@ func Plan(x *mp4.Index) (*Package, error) {
 		}
 	}
 	return &p, nil
-}
-
-// keyCuts are the first samples of the segments of a video track.
-func keyCuts(t *mp4.Track) []int {
-	firsts := []int{0}
-	target := int64(Target/time.Second) * int64(t.Timescale)
-	for i := t.NextSync(1); i < t.Len(); i = t.NextSync(i + 1) {
-		if t.PTS(i)-t.PTS(firsts[len(firsts)-1]) >= target {
-			firsts = append(firsts, i)
-		}
-	}
-	return firsts
 }
 
 // packetCuts are the first samples of the segments of an audio track: the packet heard at each cut, and where there are no
@@ -150,6 +148,7 @@ func newRendition(t *mp4.Track, firsts []int) (*Rendition, error) {
 		return nil, err
 	}
 	r := &Rendition{Track: t, clock: c, Segments: make([]Segment, len(firsts))}
+	var room []sample
 	for i, first := range firsts {
 		next := t.Len()
 		if i+1 < len(firsts) {
@@ -167,7 +166,8 @@ func newRendition(t *mp4.Track, firsts []int) (*Rendition, error) {
 				return nil, fmt.Errorf("%w: sample %d is shown %d ticks after it is decoded", ErrNotCuttable, k, d)
 			}
 		}
-		l := r.layout(*s)
+		room = r.samples(room, *s)
+		l := newLayout(room, r.allSync())
 		s.Size += int64(l.size())
 	}
 	_, end := t.Span()
@@ -187,8 +187,10 @@ func (r *Rendition) longest() int {
 	for _, s := range r.Segments {
 		d = max(d, s.Duration)
 	}
-	return int(max(1, mp4.Rescale(d, r.Track.Timescale, 1)))
+	return wholeSeconds(d, r.Track.Timescale)
 }
+
+func wholeSeconds(ticks int64, scale uint32) int { return int(max(1, mp4.Rescale(ticks, scale, 1))) }
 
 // measure finds the bit rates. The peak is the largest over any run of segments that lasts between half and one and a half
 // target durations (RFC 8216, 4.3.4.2), so that a short last segment does not count for itself.

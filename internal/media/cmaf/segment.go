@@ -29,6 +29,14 @@ const (
 	trunComposition = 0x000800
 )
 
+// sample is one picture or packet of a fragment as trun describes it: ticks of the track, bytes.
+type sample struct {
+	duration, size uint32
+	// later is how much later than decoded it is shown.
+	later uint32
+	sync  bool
+}
+
 // layout is the form of a segment's head: what is the same for all samples is said once.
 type layout struct {
 	tfhd, trun uint32
@@ -36,21 +44,24 @@ type layout struct {
 	duration, bytes uint32
 	flags           uint32
 	count           int
+	data            int64 // bytes of all samples
 	wideData        bool
 }
 
-func (r *Rendition) layout(s Segment) layout {
-	t := r.Track
-	l := layout{tfhd: tfhdBaseIsMoof | tfhdDefaultFlags, trun: trunDataOffset, count: s.Count}
-	last := s.First + s.Count
-	l.duration, l.bytes = r.duration(s.First), uint32(t.Size(s.First))
-	sameDuration, sameSize, composed := true, true, false
-	total := int64(0)
-	for i := s.First; i < last; i++ {
-		sameDuration = sameDuration && r.duration(i) == l.duration
-		sameSize = sameSize && uint32(t.Size(i)) == l.bytes
-		composed = composed || r.clock.pts(i) != r.clock.dts(i)
-		total += int64(t.Size(i))
+// newLayout chooses the form for samples, of which there is at least one; allSync: no sample of the whole track is anything
+// but a key frame.
+func newLayout(samples []sample, allSync bool) layout {
+	l := layout{tfhd: tfhdBaseIsMoof | tfhdDefaultFlags, trun: trunDataOffset, count: len(samples)}
+	l.duration, l.bytes = samples[0].duration, samples[0].size
+	sameDuration, sameSize, composed, others := true, true, false, 0
+	for i, s := range samples {
+		sameDuration = sameDuration && s.duration == l.duration
+		sameSize = sameSize && s.size == l.bytes
+		composed = composed || s.later != 0
+		if i > 0 && s.sync {
+			others++
+		}
+		l.data += int64(s.size)
 	}
 	if sameDuration {
 		l.tfhd |= tfhdDefaultDuration
@@ -66,21 +77,18 @@ func (r *Rendition) layout(s Segment) layout {
 		l.trun |= trunComposition
 	}
 	switch {
-	case t.SyncCount() == t.Len():
+	case allSync:
 		l.flags = flagsSync
-	case t.IsSync(s.First) && t.NextSync(s.First+1) >= last:
+	case samples[0].sync && others == 0:
 		l.flags = flagsNonSync
 		l.trun |= trunFirstFlags
 	default:
 		l.flags = flagsNonSync
 		l.trun |= trunFlags
 	}
-	l.wideData = total+8 > math.MaxUint32
+	l.wideData = l.data+8 > math.MaxUint32
 	return l
 }
-
-// duration of sample i in the output.
-func (r *Rendition) duration(i int) uint32 { return uint32(r.clock.dts(i+1) - r.clock.dts(i)) }
 
 // Lengths of the boxes of a head.
 const (
@@ -128,6 +136,24 @@ func (l *layout) size() int { return stypSize + l.moofSize() + l.mdatHead() }
 // Init is the initialization segment: the same for all segments of the rendition.
 func (r *Rendition) Init() []byte { return mp4.InitHead(r.Track, r.clock.lead) }
 
+// samples are those of a segment, in the room of an earlier call.
+func (r *Rendition) samples(room []sample, s Segment) []sample {
+	room = room[:0]
+	next := r.Track.NextSync(s.First)
+	for i := s.First; i < s.First+s.Count; i++ {
+		dts := r.clock.dts(i)
+		room = append(room, sample{
+			duration: uint32(r.clock.dts(i+1) - dts), size: uint32(r.Track.Size(i)), later: uint32(r.clock.pts(i) - dts), sync: i == next,
+		})
+		if i == next {
+			next = r.Track.NextSync(i + 1)
+		}
+	}
+	return room
+}
+
+func (r *Rendition) allSync() bool { return r.Track.SyncCount() == r.Track.Len() }
+
 // Segment writes the head of segment i (styp, moof and the header of mdat) and names the ranges of the film's bytes that
 // follow it, in their order. size is the length of all of it, known before a byte is read.
 func (r *Rendition) Segment(i int) (head []byte, ranges []mp4.Range, size int64, err error) {
@@ -135,33 +161,43 @@ func (r *Rendition) Segment(i int) (head []byte, ranges []mp4.Range, size int64,
 		return nil, nil, 0, fmt.Errorf("cmaf: segment %d of %d", i, len(r.Segments))
 	}
 	s := r.Segments[i]
-	l := r.layout(s)
+	head = segmentHead(i, r.clock.dts(s.First), r.samples(nil, s), r.allSync())
+	return head, r.Track.Ranges(s.First, s.Count), s.Size, nil
+}
+
+// segmentHead writes all of segment n that stands before its samples.
+func segmentHead(n int, decode int64, samples []sample, allSync bool) []byte {
+	l := newLayout(samples, allSync)
 	w := writer{b: make([]byte, 0, l.size())}
 	w.box(stypSize, "styp")
 	w.str("msdh")
 	w.u32(0)
 	w.str("msdhmsix")
+	w.fragment(&l, uint32(n+1), decode, samples)
+	return w.b
+}
+
+// fragment writes moof and the header of mdat.
+func (w *writer) fragment(l *layout, number uint32, decode int64, samples []sample) {
 	w.box(l.moofSize(), "moof")
 	w.box(mfhdSize, "mfhd")
 	w.u32(0)
-	w.u32(uint32(i + 1))
+	w.u32(number)
 	w.box(l.trafSize(), "traf")
-	r.writeTfhd(&w, &l)
+	w.tfhd(l)
 	w.box(tfdtSize, "tfdt")
 	w.u32(1 << 24) // version 1: 64 bits
-	w.u64(uint64(r.clock.dts(s.First)))
-	r.writeTrun(&w, &l, s)
-	data := s.Size - int64(l.size())
+	w.u64(uint64(decode))
+	w.trun(l, samples)
 	if l.wideData {
 		w.box(1, "mdat")
-		w.u64(uint64(16 + data))
+		w.u64(uint64(16 + l.data))
 	} else {
-		w.box(int(8+data), "mdat")
+		w.box(int(8+l.data), "mdat")
 	}
-	return w.b, r.Track.Ranges(s.First, s.Count), s.Size, nil
 }
 
-func (r *Rendition) writeTfhd(w *writer, l *layout) {
+func (w *writer) tfhd(l *layout) {
 	w.box(l.tfhdSize(), "tfhd")
 	w.u32(l.tfhd)
 	w.u32(1) // the track of Init
@@ -174,31 +210,30 @@ func (r *Rendition) writeTfhd(w *writer, l *layout) {
 	w.u32(l.flags)
 }
 
-func (r *Rendition) writeTrun(w *writer, l *layout, s Segment) {
+func (w *writer) trun(l *layout, samples []sample) {
 	w.box(l.trunSize(), "trun")
 	w.u32(l.trun)
-	w.u32(uint32(s.Count))
+	w.u32(uint32(len(samples)))
 	w.u32(uint32(l.moofSize() + l.mdatHead())) // from the beginning of moof to the payload of mdat
 	if l.trun&trunFirstFlags != 0 {
 		w.u32(flagsSync)
 	}
-	next := r.Track.NextSync(s.First)
-	for i := s.First; i < s.First+s.Count; i++ {
+	for _, s := range samples {
 		if l.trun&trunDuration != 0 {
-			w.u32(r.duration(i))
+			w.u32(s.duration)
 		}
 		if l.trun&trunSize != 0 {
-			w.u32(uint32(r.Track.Size(i)))
+			w.u32(s.size)
 		}
 		if l.trun&trunFlags != 0 {
 			flags := uint32(flagsNonSync)
-			if i == next {
-				flags, next = flagsSync, r.Track.NextSync(i+1)
+			if s.sync {
+				flags = flagsSync
 			}
 			w.u32(flags)
 		}
 		if l.trun&trunComposition != 0 {
-			w.u32(uint32(r.clock.pts(i) - r.clock.dts(i)))
+			w.u32(s.later)
 		}
 	}
 }
