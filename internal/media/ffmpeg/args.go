@@ -1,6 +1,9 @@
 package ffmpeg
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // input names the file and its demuxer, and forbids everything else: other demuxers inside it, other protocols. The
 // `file:` in front keeps a name that looks like an option or a protocol from being one.
@@ -13,6 +16,20 @@ func input(in Input) []string {
 		"-protocol_whitelist", "file,pipe", "-format_whitelist", in.Demuxer,
 		"-probesize", "33554432", "-analyzeduration", "30000000", "-f", in.Demuxer, "-i", url,
 	}
+}
+
+// inputs are the files that arguments name behind -i.
+func inputs(args []string) []string {
+	var paths []string
+	for i, a := range args {
+		if i == 0 || args[i-1] != "-i" {
+			continue
+		}
+		if path, ok := strings.CutPrefix(a, "file:"); ok {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 func probeArgs(in Input) []string {

@@ -42,3 +42,14 @@ func TestArgs(t *testing.T) {
 		})
 	}
 }
+
+func TestInputs(t *testing.T) {
+	t.Parallel()
+	args := remuxArgs(Input{Path: "/in/-i file:x", Demuxer: "matroska"}, "/out/master.mp4", nil)
+	if got := inputs(args); len(got) != 1 || got[0] != "/in/-i file:x" {
+		t.Errorf("got %q", got)
+	}
+	if got := inputs(probeArgs(Input{Reader: os.Stdin, Demuxer: "mpegts"})); len(got) != 0 {
+		t.Errorf("a pipe: got %q", got)
+	}
+}

@@ -5,7 +5,8 @@
 // media/sniff) and no other may be taken up, protocols are files and pipes alone, there is no shell, no terminal, next
 // to no environment; the process leads a group of its own that is killed as a whole, and memory, CPU time, wall time,
 // open files and output are limited. On systems other than Linux only wall time and output are; [Guards] says so.
-// Every start goes through one function, [Runner.run], which is where a sandbox belongs.
+// Every start goes through one function, [Runner.run], and by way of the sandbox (media/ffmpeg/sandbox): the process can
+// open the input and the output and nothing else of the machine. Linux only; [Runner.Sandbox] tells.
 //
 // Arguments come from pure functions with golden tests.
 package ffmpeg

@@ -21,7 +21,8 @@ type job struct {
 	program, name string
 	args          []string
 	limits        Limits
-	// output is the file that it writes, watched for its size; empty where there is none.
+	// output is the file that it writes, watched for its size; empty where there is none. In the sandbox it can open this
+	// one and those that args name as inputs, by absolute paths, and no others.
 	output  string
 	stdin   io.Reader // nil: nothing
 	stdout  io.Writer // nil: nowhere
@@ -43,46 +44,42 @@ const watchEvery = 500 * time.Millisecond
 // run starts the process, waits for its end and leaves nothing of it behind: when the context ends, or a limit is
 // reached, its whole group is killed. The error is an [*Error], or the cause of the context's end.
 func (r *Runner) run(ctx context.Context, j job) error {
-	program, err := find(j.program)
-	if err != nil {
-		return &Error{Program: j.name, Unstarted: true, Cause: err}
-	}
 	limited, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	wall := time.AfterFunc(j.limits.Wall, func() { stop(errWall) })
 	defer wall.Stop()
 
+	cmd, err := r.command(limited, j)
+	if err != nil {
+		return &Error{Program: j.name, Unstarted: true, Cause: err}
+	}
 	var stderr tail
-	cmd := exec.CommandContext(limited, program, j.args...) // #nosec G204 -- arguments are ours; see args.go
 	cmd.Dir = "/"
 	if j.output != "" {
 		cmd.Dir = filepath.Dir(j.output)
 	}
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/bin:/bin", "AV_LOG_FORCE_NOCOLOR=1"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = j.stdin, j.stdout, &stderr
-	cmd.SysProcAttr = attributes()
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	// What still holds the pipes after the end gets this long.
 	cmd.WaitDelay = 5 * time.Second
 
 	var watch sync.WaitGroup
-	started := false
+	var unstarted error
 	err = lockedToThread(func() error {
-		if err := cmd.Start(); err != nil {
-			return err
+		if unstarted = cmd.Start(); unstarted != nil {
+			return unstarted
 		}
 		j.started.Add(1)
-		if err := limit(cmd.Process.Pid, j.limits); err != nil {
-			_ = killGroup(cmd.Process.Pid) // a process without limits must not go on
-			return errors.Join(err, cmd.Wait())
-		}
-		started = true
 		if j.output != "" {
 			watch.Go(func() { watchOutput(limited, j.output, j.limits.Output, func() { stop(errOutput) }) })
 		}
 		reapGroup(cmd.Process.Pid)
-		return cmd.Wait()
+		err := cmd.Wait()
+		unstarted = cmd.unstarted(err)
+		return errors.Join(unstarted, err)
 	})
+	cmd.close()
 	cause := context.Cause(limited)
 	stop(nil)
 	watch.Wait()
@@ -92,8 +89,9 @@ func (r *Runner) run(ctx context.Context, j job) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	e := &Error{Program: j.name, Unstarted: !started, Lines: stderr.lines(), Cause: err}
-	e.NoRoom = slices.ContainsFunc(e.Lines, func(line string) bool { return strings.Contains(line, noRoom) })
+	e := &Error{Program: j.name, Unstarted: unstarted != nil, Lines: stderr.lines(), Cause: err}
+	e.NoRoom = errors.Is(unstarted, syscall.ENOSPC) ||
+		slices.ContainsFunc(e.Lines, func(line string) bool { return strings.Contains(line, noRoom) })
 	switch {
 	case errors.Is(cause, errWall):
 		e.Limit = LimitWall

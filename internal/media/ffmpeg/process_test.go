@@ -3,18 +3,25 @@ package ffmpeg
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"filmcan/internal/media/ffmpeg/sandbox"
 )
 
 // nothing is an input for scripts that do not look at it.
-var nothing = Input{Path: "in", Demuxer: "matroska"}
+var nothing = Input{Path: os.DevNull, Demuxer: "matroska"}
+
+var manyLimits = Limits{Memory: 1 << 40, CPU: time.Minute, Wall: time.Minute, Output: 1 << 20, Files: 64}
 
 // script returns a runner that has the named script in ffmpeg's and ffprobe's place.
 func script(name string, change func(*Limits)) *Runner {
@@ -37,22 +44,41 @@ func wantError(t *testing.T, err error, want Limit) *Error {
 	return e
 }
 
+// harm runs the hostile program with limits alone.
+func harm(ctx context.Context, t *testing.T, out string, l Limits, args ...string) error {
+	t.Helper()
+	var started atomic.Int64
+	return New(Config{NoSandbox: true}).run(ctx, job{
+		program: self(t), name: hostile, args: append([]string{hostile}, args...), limits: l, output: out, started: &started,
+	})
+}
+
 func TestFence(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("these limits need Linux")
 	}
-	dir := t.TempDir()
-	err := script("limits.sh", func(l *Limits) { l.Memory, l.CPU = 1<<30, 7*time.Second }).
-		Remux(t.Context(), nothing, filepath.Join(dir, "out.mp4"), nil, 1<<20)
-	e := wantError(t, err, "")
+	// One that is inherited, as a server's may be.
+	leak, err := syscall.Dup(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(leak) }()
+	before, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	l := Limits{Memory: 9 << 30, CPU: 7 * time.Second, Wall: time.Minute, Output: 1 << 20, Files: 64, Nice: 3}
+	e := wantError(t, harm(t.Context(), t, out, l, "limits"), "")
 	got := strings.Join(e.Lines, "\n")
 	for _, want := range []string{
-		"memory 1048576 cpu 7 files 64 core 0",
-		"env AV_LOG_FORCE_NOCOLOR=1 LC_ALL=C PATH=/usr/bin:/bin ",
-		"group 0 stdin 0 dir " + dir,
+		fmt.Sprint("memory ", 9<<30, " cpu 9 output ", 1<<20, " files 64 core 0 nice ", min(20-before+3, 19)),
+		"env AV_LOG_FORCE_NOCOLOR=1 LC_ALL=C PATH=/usr/bin:/bin",
+		"group 0 dir " + filepath.Dir(out),
+		"inherited:",
 	} {
-		if !strings.Contains(got, strings.TrimSpace(want)) {
+		if !slices.Contains(e.Lines, want) {
 			t.Errorf("got\n%s\nwant %s", got, want)
 		}
 	}
@@ -94,7 +120,7 @@ func TestCancelKillsTheGroup(t *testing.T) {
 	why := errors.New("asset deleted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- script("family.sh", nil).Remux(ctx, nothing, out, nil, 1<<20) }()
+	go func() { done <- harm(ctx, t, out, manyLimits, "family", out, "wait") }()
 	pid := readPID(t, out)
 	cancel(why)
 	if err := <-done; !errors.Is(err, why) {
@@ -106,10 +132,29 @@ func TestCancelKillsTheGroup(t *testing.T) {
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
-	if err := script("orphan.sh", nil).Remux(t.Context(), nothing, out, nil, 1<<20); err != nil {
+	if err := harm(t.Context(), t, out, manyLimits, "family", out); err != nil {
 		t.Fatal(err)
 	}
 	gone(t, readPID(t, out))
+}
+
+// TestNotStarted: what fails before the program runs is told from what the program does.
+func TestNotStarted(t *testing.T) {
+	t.Parallel()
+	if !sandbox.Supported {
+		t.Skip("it runs without a process between")
+	}
+	for name, tt := range map[string]struct {
+		in, out string
+	}{
+		"no input":  {in: filepath.Join(t.TempDir(), "none"), out: filepath.Join(t.TempDir(), "out")},
+		"no folder": {in: os.DevNull, out: filepath.Join(t.TempDir(), "none", "out")},
+	} {
+		err := script("spin.sh", nil).Remux(t.Context(), Input{Path: tt.in, Demuxer: "matroska"}, tt.out, nil, 1<<20)
+		if e := wantError(t, err, ""); !e.Unstarted {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
 }
 
 func TestWallTime(t *testing.T) {

@@ -22,12 +22,15 @@ type Limits struct {
 	Output int64
 	// Files is how many files it may have open.
 	Files int
+	// Nice is by how much it stands back behind the server where processors are short: 0 to 19.
+	Nice int
 }
 
 func (l Limits) or(def Limits) Limits {
 	return Limits{
 		Memory: cmp.Or(l.Memory, def.Memory), CPU: cmp.Or(l.CPU, def.CPU), Wall: cmp.Or(l.Wall, def.Wall),
 		Output: cmp.Or(l.Output, def.Output), Files: cmp.Or(l.Files, def.Files),
+		Nice: cmp.Or(l.Nice, def.Nice),
 	}
 }
 
@@ -42,6 +45,8 @@ type Config struct {
 	Encode, Transcode Limits
 	// Threads is how many threads a process decodes and encodes with; by default one per processor, at most 8.
 	Threads int
+	// NoSandbox runs them with limits alone.
+	NoSandbox bool
 }
 
 // Default finds the programs in PATH.
@@ -51,8 +56,8 @@ func Default() Config {
 		Probe: Limits{Memory: 1 << 30, CPU: 20 * time.Second, Wall: 30 * time.Second, Output: 1 << 20, Files: 64},
 		Remux: Limits{Memory: 2 << 30, CPU: time.Hour, Wall: 2 * time.Hour, Output: 1 << 40, Files: 64},
 		// Nothing is written to files by these but the sound. A film of 12 h takes days of processor time at 2160p.
-		Encode:    Limits{Memory: 4 << 30, CPU: 6 * time.Hour, Wall: 12 * time.Hour, Output: 1 << 20, Files: 64},
-		Transcode: Limits{Memory: 6 << 30, CPU: 30 * 24 * time.Hour, Wall: 10 * 24 * time.Hour, Output: 1 << 40, Files: 64},
+		Encode:    Limits{Memory: 4 << 30, CPU: 6 * time.Hour, Wall: 12 * time.Hour, Output: 1 << 20, Files: 64, Nice: 5},
+		Transcode: Limits{Memory: 6 << 30, CPU: 30 * 24 * time.Hour, Wall: 10 * 24 * time.Hour, Output: 1 << 40, Files: 64, Nice: 15},
 		Threads:   min(8, runtime.NumCPU()),
 	}
 }
@@ -79,7 +84,7 @@ func New(cfg Config) *Runner {
 		FFmpeg: cmp.Or(cfg.FFmpeg, def.FFmpeg), FFprobe: cmp.Or(cfg.FFprobe, def.FFprobe),
 		Probe: cfg.Probe.or(def.Probe), Remux: cfg.Remux.or(def.Remux),
 		Encode: cfg.Encode.or(def.Encode), Transcode: cfg.Transcode.or(def.Transcode),
-		Threads: cmp.Or(cfg.Threads, def.Threads),
+		Threads: cmp.Or(cfg.Threads, def.Threads), NoSandbox: cfg.NoSandbox,
 	}}
 }
 

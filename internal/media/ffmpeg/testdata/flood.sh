@@ -1,4 +1,4 @@
 #!/bin/sh
 # Writes without end to the file named by its last argument.
 for out; do :; done
-exec cat /dev/zero > "${out#file:}"
+exec yes > "${out#file:}"
