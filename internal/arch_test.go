@@ -47,7 +47,7 @@ var rooms = map[string]string{
 	"app":      "*",
 	"filmtest": "*",
 	"e2e":      "*",
-	"cli":      "app muxapi film sqldb keep/ token uploader",
+	"cli":      "app muxapi film sqldb keep/ derive token uploader",
 }
 
 type goPackage struct {

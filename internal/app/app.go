@@ -118,6 +118,7 @@ func (a *App) components(ctx context.Context) error {
 	a.derived = derive.New(derived, map[string]derive.Maker{
 		reel.IndexKind: derive.Bytes(reel.IndexMaker(a.store.Vault, mp4.Limits{})),
 	}, derivedConfig(a.cfg, derived), a.log)
+	a.intake.YieldTo(a.derived.Yield)
 	packager := passthrough.New(reel.New(a.store.Vault, a.derived, reel.Config{}))
 
 	a.api = api.New(api.Config{Catalog: a.catalog, Links: addresses, Log: a.log, Version: a.cfg.Version})

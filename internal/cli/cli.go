@@ -39,6 +39,7 @@ type program struct {
 	Backup     backupCommand     `cmd:"" help:"Copy rows and films into a folder while the server runs."`
 	Restore    restoreCommand    `cmd:"" help:"Make a data folder from a backup."`
 	Source     sourceCommand     `cmd:"" help:"Write a film as it came to a file or to standard output."`
+	Derived    derivedCommand    `cmd:"" help:"What is kept of what can be made again: how much, and away with it."`
 	Migrate    migrateCommand    `cmd:"" help:"Bring the database to this version's schema and stop."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for bash, zsh or fish."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`

@@ -35,24 +35,26 @@ func (p place) config() app.Config {
 
 // serverFlags are the settings of both lives.
 type serverFlags struct {
-	RTMPListen   string        `name:"rtmp-listen" help:"Address for encoders; kept until live streams exist." placeholder:"HOST:PORT"`
-	PublicURL    string        `name:"public-url" help:"How the world reaches this server, such as https://video.example.com." placeholder:"URL"`
-	MasterTTL    time.Duration `name:"master-ttl" help:"How long master access lasts (${default})." default:"24h" placeholder:"DURATION"`
-	MaxInput     size          `name:"max-input" help:"Largest film taken (${default})." default:"200GiB" placeholder:"SIZE"`
-	ScrubEvery   time.Duration `name:"scrub-every" help:"How often every stored film's digest is verified (${default})." default:"168h" placeholder:"DURATION"`
-	EventTTL     time.Duration `name:"event-ttl" help:"How long events and delivery attempts are kept (${default})." default:"720h" placeholder:"DURATION"`
-	DrainTimeout time.Duration `name:"drain-timeout" help:"How long running requests and jobs may take after SIGTERM (${default})." default:"30s" placeholder:"DURATION"`
-	MediaJobs    int           `name:"media-jobs" help:"Films examined and remuxed at a time on this node; downloads do not count (${default})." default:"4" placeholder:"N"`
-	FFmpeg       string        `name:"ffmpeg" help:"The ffmpeg to use (${default})." default:"ffmpeg" placeholder:"PROGRAM"`
-	FFprobe      string        `name:"ffprobe" help:"The ffprobe to use (${default})." default:"ffprobe" placeholder:"PROGRAM"`
-	LogFormat    string        `name:"log-format" help:"text or json (${default})." enum:"text,json" default:"text"`
-	LogLevel     string        `name:"log-level" help:"debug, info, warn or error (${default})." enum:"debug,info,warn,error" default:"info"`
+	RTMPListen    string        `name:"rtmp-listen" help:"Address for encoders; kept until live streams exist." placeholder:"HOST:PORT"`
+	PublicURL     string        `name:"public-url" help:"How the world reaches this server, such as https://video.example.com." placeholder:"URL"`
+	MasterTTL     time.Duration `name:"master-ttl" help:"How long master access lasts (${default})." default:"24h" placeholder:"DURATION"`
+	MaxInput      size          `name:"max-input" help:"Largest film taken (${default})." default:"200GiB" placeholder:"SIZE"`
+	ScrubEvery    time.Duration `name:"scrub-every" help:"How often every stored film's digest is verified (${default})." default:"168h" placeholder:"DURATION"`
+	EventTTL      time.Duration `name:"event-ttl" help:"How long events and delivery attempts are kept (${default})." default:"720h" placeholder:"DURATION"`
+	DrainTimeout  time.Duration `name:"drain-timeout" help:"How long running requests and jobs may take after SIGTERM (${default})." default:"30s" placeholder:"DURATION"`
+	MediaJobs     int           `name:"media-jobs" help:"Films examined and remuxed at a time on this node; downloads do not count (${default})." default:"4" placeholder:"N"`
+	DerivedBudget size          `name:"derived-budget" help:"How much is kept of what can be made again, beside what is pinned; 20GB, or a tenth of a smaller disk, when left out." placeholder:"SIZE"`
+	FFmpeg        string        `name:"ffmpeg" help:"The ffmpeg to use (${default})." default:"ffmpeg" placeholder:"PROGRAM"`
+	FFprobe       string        `name:"ffprobe" help:"The ffprobe to use (${default})." default:"ffprobe" placeholder:"PROGRAM"`
+	LogFormat     string        `name:"log-format" help:"text or json (${default})." enum:"text,json" default:"text"`
+	LogLevel      string        `name:"log-level" help:"debug, info, warn or error (${default})." enum:"debug,info,warn,error" default:"info"`
 }
 
 func (f serverFlags) apply(c *app.Config) {
 	c.RTMPListen, c.PublicURL = f.RTMPListen, strings.TrimRight(f.PublicURL, "/")
 	c.MasterTTL, c.ScrubEvery, c.EventTTL, c.DrainTimeout = f.MasterTTL, f.ScrubEvery, f.EventTTL, f.DrainTimeout
 	c.MaxInput, c.MediaJobs = int64(f.MaxInput), f.MediaJobs
+	c.DerivedBudget = int64(f.DerivedBudget)
 	c.FFmpeg, c.FFprobe = f.FFmpeg, f.FFprobe
 }
 

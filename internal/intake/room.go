@@ -26,6 +26,8 @@ const (
 // rooms shares what is free among the ingests of this process, so that those which were let in come to their end.
 type rooms struct {
 	ask func() (free, total int64, known bool) // [vault.Vault.Room]
+	// yield asks those who can do without it that so many bytes be free; it does not wait. May be nil.
+	yield func(free int64)
 
 	mu     sync.Mutex
 	claims map[*claim]int64 // bytes that each is still going to write
@@ -39,6 +41,18 @@ type claim struct {
 
 func newRooms(ask func() (free, total int64, known bool)) *rooms {
 	return &rooms{ask: ask, claims: map[*claim]int64{}}
+}
+
+// YieldTo names who is asked, without waiting, that so many bytes of the disk be free when an ingest lacks room: who
+// keeps there what can be made again. It must be called before the first ingest.
+func (in *Intake) YieldTo(ask func(free int64)) { in.rooms.yield = ask }
+
+// lacks asks for room and says that there is none yet.
+func (r *rooms) lacks(need int64, cause error) error {
+	if r.yield != nil {
+		r.yield(need)
+	}
+	return noRoom(cause)
 }
 
 // claim returns a claim to nothing yet, which must be dropped.
@@ -63,7 +77,7 @@ func (c *claim) want(bytes int64) error {
 		need += other
 	}
 	if need > free {
-		return noRoom(fmt.Errorf("%d bytes are free, %d needed", free, need))
+		return r.lacks(need, fmt.Errorf("%d bytes are free, %d needed", free, need))
 	}
 	r.claims[c] = max(0, bytes)
 	return nil
@@ -84,7 +98,7 @@ func (c *claim) took(bytes int64) error {
 	c.rooms.mu.Unlock()
 	free, total, known := c.rooms.ask()
 	if reserve := min(reserveMax, total/reservePart); known && free < reserve {
-		return noRoom(fmt.Errorf("%d bytes are free, less than the reserve of %d", free, reserve))
+		return c.rooms.lacks(left+reserve, fmt.Errorf("%d bytes are free, less than the reserve of %d", free, reserve))
 	}
 	return nil
 }

@@ -36,6 +36,13 @@ func TestRoomIsShared(t *testing.T) {
 	a.drop()
 	must(t, b.want(70<<20))
 	b.drop()
+	asked := int64(0)
+	r.yield = func(free int64) { asked = free }
+	c := r.claim()
+	if err := c.want(150 << 20); !lacksRoom(err) || asked != 151<<20 {
+		t.Errorf("who wants 150 MB beside a reserve of one: %v, asked for %d bytes", err, asked)
+	}
+	c.drop()
 	free = 1<<20 - 1
 	if err := r.claim().want(0); !lacksRoom(err) {
 		t.Errorf("a claim to what is reserved: %v", err)
