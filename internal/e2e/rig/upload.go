@@ -52,8 +52,18 @@ type Sent struct {
 	Text       string
 }
 
-// Put makes one request of the upload protocol. A body of unknown length has n −1; no contentRange, the whole file.
+// Line is a client that keeps one connection from request to request, as a browser does.
+func Line() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConns: 1}}
+}
+
+// Put makes one request of the upload protocol, on any connection. A body of unknown length has n −1; no contentRange, the whole file.
 func Put(ctx context.Context, link, contentRange string, body io.Reader, n int64) (Sent, error) {
+	return PutOn(ctx, http.DefaultClient, link, contentRange, body, n)
+}
+
+// PutOn is Put with that client.
+func PutOn(ctx context.Context, on *http.Client, link, contentRange string, body io.Reader, n int64) (Sent, error) {
 	if n == 0 {
 		body = http.NoBody
 	}
@@ -65,7 +75,7 @@ func Put(ctx context.Context, link, contentRange string, body io.Reader, n int64
 	if contentRange != "" {
 		req.Header.Set("Content-Range", contentRange)
 	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{Transport: on.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req)
 	if err != nil {
 		return Sent{}, err
@@ -91,6 +101,11 @@ func Put(ctx context.Context, link, contentRange string, body io.Reader, n int64
 // Chunk sends film[from:to] as part of the whole film.
 func Chunk(ctx context.Context, link string, film io.ReaderAt, from, to, total int64) (Sent, error) {
 	return Put(ctx, link, fmt.Sprintf("bytes %d-%d/%d", from, to-1, total), io.NewSectionReader(film, from, to-from), to-from)
+}
+
+// ChunkOn is Chunk with that client.
+func ChunkOn(ctx context.Context, on *http.Client, link string, film io.ReaderAt, from, to, total int64) (Sent, error) {
+	return PutOn(ctx, on, link, fmt.Sprintf("bytes %d-%d/%d", from, to-1, total), io.NewSectionReader(film, from, to-from), to-from)
 }
 
 // Ask is the status query.

@@ -126,7 +126,8 @@ func became(t *testing.T, c *rig.Client, u rig.Upload, f sample) {
 	}
 }
 
-// raw opens a line to a link and sends the head of a request on it, and so much of its body.
+// raw opens a line to a link and sends the head of a request on it, and so much of its body. It says that it is the same
+// program that asks later on: another one would be told less than is there.
 func raw(t *testing.T, link, headers string, body []byte) *net.TCPConn {
 	t.Helper()
 	u, err := url.Parse(link)
@@ -138,7 +139,7 @@ func raw(t *testing.T, link, headers string, body []byte) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", u.RequestURI(), u.Host, headers); err != nil {
+	if _, err := fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Go-http-client/1.1\r\n%s\r\n", u.RequestURI(), u.Host, headers); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(conn, bytes.NewReader(body)); err != nil {

@@ -183,8 +183,36 @@ func TestNoSplice(t *testing.T) {
 		t.Parallel()
 		u := c.CreateUpload(t, nil)
 		chunk(t, u.URL, a, 0, half, 308, half)
-		chunk(t, u.URL, b, 0, mib, 308, mib)
-		chunk(t, u.URL, b, mib, b.size(), 200, 0)
+		line := rig.Line()
+		defer line.CloseIdleConnections()
+		got, err := rig.ChunkOn(t.Context(), line, u.URL, b, 0, mib, b.size())
+		check(t, "beginning of B", got, err, 308, mib)
+		got, err = rig.ChunkOn(t.Context(), line, u.URL, b, mib, b.size(), b.size())
+		check(t, "rest of B", got, err, 200, 0)
+		became(t, c, u, b)
+	})
+	t.Run("A goes on after B has begun anew", func(t *testing.T) {
+		t.Parallel()
+		u := c.CreateUpload(t, nil)
+		lineA, lineB := rig.Line(), rig.Line()
+		defer lineA.CloseIdleConnections()
+		defer lineB.CloseIdleConnections()
+		for _, step := range []struct {
+			what           string
+			line           *http.Client
+			film           sample
+			from, to, want int64
+			status         int
+		}{
+			{"half of A", lineA, a, 0, half, half, 308},
+			{"half of B", lineB, b, 0, half, half, 308},
+			{"the rest of A", lineA, a, half, a.size(), 0, 409},
+			{"the rest of A on another line", rig.Line(), a, half, a.size(), 0, 409},
+			{"the rest of B", lineB, b, half, b.size(), 0, 200},
+		} {
+			got, err := rig.ChunkOn(t.Context(), step.line, u.URL, step.film, step.from, step.to, step.film.size())
+			check(t, step.what, got, err, step.status, step.want)
+		}
 		became(t, c, u, b)
 	})
 	t.Run("half of A, all of B at once", func(t *testing.T) {

@@ -57,19 +57,19 @@ func (d *Door) again(ctx context.Context, u film.Upload, want request, l *line) 
 	case finish:
 		return answer{whole: true}, nil
 	case compare:
-	case report, reportNone, extend, anew, refuse:
+	case report, reportLess, reportNone, extend, anew, refuse:
 		return answer{}, conflict()
 	}
 	buf := d.takeBuffer()
 	defer d.giveBuffer(buf)
-	same, rest, err := d.compare(l, f, buf, want, have.stored)
+	c, err := d.compare(l, f, buf, want, have.stored)
 	switch {
 	case film.AsError(err) != nil:
 		return answer{}, err
 	case err != nil: // the line's, and no fault of ours
 		door.Annotate(ctx, slog.String("cut", err.Error()))
 		return answer{}, tooEarly()
-	case len(rest) > 0, want.whole && (same < have.stored || more(l)):
+	case len(c.rest) > 0, want.whole && (c.same < have.stored || more(l)):
 		return answer{}, conflict()
 	}
 	return answer{whole: true}, nil

@@ -4,6 +4,10 @@ package upload
 type state struct {
 	stored int64 // bytes that are kept, durably, from the first
 	total  int64 // the film's length; unknown while nobody has told it
+	// doubt: another film that the request may be about was stored here before, and this one was begun anew.
+	doubt bool
+	// known: the request comes from one who is known to be at this film, and to be that far.
+	known bool
 }
 
 // verdict is what came of comparing the bytes that a request brings again with those that are stored.
@@ -12,6 +16,8 @@ type verdict int
 const (
 	notSeen verdict = iota // nothing was compared yet
 	equal
+	// faint: equal, but too few or too much alike to tell one film from another.
+	faint
 	different
 )
 
@@ -21,6 +27,8 @@ type step int
 const (
 	// report: answer how far the upload is.
 	report step = iota
+	// reportLess: answer that somewhat less is there, so that what comes next is compared with the last of it.
+	reportLess
 	// reportNone: answer that nothing is there of the film that the client asks about.
 	reportNone
 	// compare: read the bytes that are stored already, hold them against those, and decide again.
@@ -36,7 +44,7 @@ const (
 )
 
 func (s step) String() string {
-	return [...]string{"report", "report none", "compare", "extend", "anew", "refuse", "finish"}[s]
+	return [...]string{"report", "report less", "report none", "compare", "extend", "anew", "refuse", "finish"}[s]
 }
 
 // decide says what to do with a request, given what is stored and what came of comparing. It is all there is of the
@@ -46,18 +54,26 @@ func (s step) String() string {
 //     is there, or be sent by two clients.
 //   - Another film, by its length or its bytes, begins anew when it is sent from its first byte: that is a page that
 //     was loaded again with another file. Anywhere else it is refused.
-//   - A chunk that begins behind what is stored leaves a gap: nothing of it is taken, and the answer says what is there;
-//     but if another film was begun anew, it is refused, since its client would go on in that one (visit.do).
+//   - A chunk that begins behind what is stored leaves a gap: nothing of it is taken, and the answer says what is there.
+//   - Once another film was begun anew, a client of the one before may still be at work. What begins exactly where the
+//     stored bytes end cannot be compared, so it is taken only from one who is known to be there; neither is that one
+//     led on who left a gap.
+//   - A question is answered in full to one who is known to be there. Another one is told somewhat less, and what it
+//     sends next is compared.
 func decide(have state, want request, seen verdict) step {
 	other := have.contradicts(want)
 	switch {
 	case want.query && (other || have.stored == 0):
 		return reportNone
+	case want.query && !have.known && (have.doubt || have.stored != have.total):
+		return reportLess
 	case want.query:
 		return have.with(want).reached()
 	case other && want.start == 0:
 		return anew
 	case other:
+		return refuse
+	case want.start > have.stored && have.doubt:
 		return refuse
 	case want.start > have.stored:
 		return report
@@ -67,8 +83,16 @@ func decide(have state, want request, seen verdict) step {
 		return anew
 	case seen == different:
 		return refuse
-	case want.end != unknown && want.end <= have.stored:
+	}
+	unproven := have.doubt && !have.known && want.start > 0 && seen != equal
+	if want.end != unknown && want.end <= have.stored {
+		if unproven && have.total == unknown {
+			return report // what it says of the film's length may be another's
+		}
 		return have.with(want).reached()
+	}
+	if unproven {
+		return refuse
 	}
 	return extend
 }

@@ -257,7 +257,10 @@ func TestDisplaced(t *testing.T) {
 	if got := <-old; got != "409" {
 		t.Errorf("the first client: %q, want 409", got)
 	}
-	o.chunk(t, b, 500_000, len(b)).want(t, "200")
+	c.begin(t, o, 500_000, len(b), len(b), b[500_000:])
+	if got := c.answer(t); got != "200" {
+		t.Fatalf("the second client: %q", got)
+	}
 	o.is(t, b)
 }
 

@@ -21,9 +21,8 @@ import (
 const (
 	// noteTotal is the film's length in digits, once a client has told it.
 	noteTotal = "upload.total"
-	// noteFilm counts the films that were begun under the upload: odd while the request that began one anew is at it,
-	// even when that is over.
-	noteFilm = "upload.film"
+	// noteHistory is who has brought bytes of this film and of those before it, see history.
+	noteHistory = "upload.history"
 )
 
 // receive takes a request that adds bytes or asks about them.
@@ -36,21 +35,21 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request, u film.Upload) {
 	}
 	var a answer
 	if err == nil {
-		a, err = d.take(r.Context(), u, want, l)
+		a, err = d.take(r.Context(), u, want, l, senderOf(r, u.ID))
 	}
 	d.reply(w, r, l, a, err)
 }
 
 // take waits for the upload to be free and does what is asked. When it returns, the upload is free again, and what it
 // says is durable.
-func (d *Door) take(ctx context.Context, u film.Upload, want request, l *line) (answer, error) {
+func (d *Door) take(ctx context.Context, u film.Upload, want request, l *line, from sender) (answer, error) {
 	if u.Status != film.UploadWaiting {
 		return d.again(ctx, u, want, l)
 	}
-	v := &visit{door: d, upload: u, want: want, line: l}
+	v := &visit{door: d, upload: u, want: want, line: l, from: from}
 	patience, cancel := context.WithTimeoutCause(ctx, d.cfg.Patience, vault.ErrBusy)
 	defer cancel()
-	leave, err := d.turns.take(patience, u.ID, l, d.cfg.Takeover, func() { v.peek(patience) })
+	leave, err := d.turns.take(patience, u.ID, l, d.cfg.Takeover)
 	if errors.Is(err, vault.ErrBusy) {
 		return v.busy(ctx)
 	}
@@ -82,22 +81,11 @@ type visit struct {
 	upload film.Upload
 	want   request
 	line   *line
+	from   sender
 
 	film    *vault.Writer
 	had     int64     // bytes that were there when it began, of this film
-	waited  bool      // another request was at it when this one came
-	begun   int64     // what noteFilm was then
 	checked time.Time // when the upload was found waiting
-}
-
-// peek notes which film the one is at whose turn it is.
-func (v *visit) peek(ctx context.Context) {
-	v.waited = true
-	g, err := v.door.vault.Growing(ctx, ref(v.upload))
-	if err != nil {
-		return // nothing is there yet, or all is
-	}
-	v.begun = number64(g.Notes[noteFilm])
 }
 
 // open opens the film for writing, under a context that does not end with the request. Another process may be at it,
@@ -106,9 +94,6 @@ func (v *visit) open(patience, ctx context.Context) error { //nolint:revive // t
 	for {
 		w, err := v.door.vault.Append(ctx, ref(v.upload))
 		if errors.Is(err, vault.ErrBusy) {
-			if !v.waited {
-				v.peek(patience)
-			}
 			pause := time.NewTimer(look)
 			select {
 			case <-patience.Done():
@@ -138,9 +123,12 @@ func (v *visit) open(patience, ctx context.Context) error { //nolint:revive // t
 func (v *visit) busy(ctx context.Context) (answer, error) {
 	if v.want.query {
 		if g, err := v.door.vault.Growing(ctx, ref(v.upload)); err == nil {
-			have := state{stored: g.Safe, total: totalOf(g.Notes)}
-			if decide(have, v.want, notSeen) == reportNone {
+			switch decide(v.state(g.Safe, g.Notes), v.want, notSeen) {
+			case reportNone:
 				return answer{}, nil
+			case reportLess:
+				return answer{stored: less(g.Safe)}, nil
+			case report, compare, extend, anew, refuse, finish:
 			}
 			return answer{stored: g.Safe}, nil
 		}
@@ -167,60 +155,61 @@ func (v *visit) stillWaiting(ctx context.Context) error {
 	return nil
 }
 
-func (v *visit) have() state {
-	return state{stored: v.film.Size(), total: totalOf(v.film.Notes())}
+func (v *visit) have() state { return v.state(v.film.Size(), v.film.Notes()) }
+
+// state is what is stored, as this request must see it.
+func (v *visit) state(size int64, notes map[string][]byte) state {
+	h := historyOf(notes)
+	s := state{stored: size, total: totalOf(notes), doubt: h.doubtful(v.want.total)}
+	s.known = h.knows(v.from, size, s.doubt)
+	return s
 }
+
+// overlap is how many bytes a client that is not known is made to send again.
+const overlap = 4 << 10
+
+func less(stored int64) int64 { return max(0, stored-overlap) }
 
 // do follows the decisions. All of it happens while nobody else writes to the upload.
 func (v *visit) do(ctx context.Context) (answer, error) {
 	have := v.have()
-	// The film was begun anew while this one waited, by one that brought another: these bytes would be appended to it.
-	if begun := number64(v.film.Notes()[noteFilm]); v.waited && v.want.start > 0 && (begun != v.begun || v.begun%2 == 1) {
-		return answer{}, conflict()
-	} else if begun%2 == 1 {
-		if err := v.count(begun + 1); err != nil { // who was at it has died over it
-			return answer{}, err
-		}
-	}
-	v.begun, v.had = number64(v.film.Notes()[noteFilm]), have.stored
-	next := decide(have, v.want, notSeen)
+	v.had = have.stored
+	next, seen := decide(have, v.want, notSeen), notSeen
 	var pending []byte // of the body, read but not stored
 	switch next {
 	case compare:
 		buf := v.door.takeBuffer()
 		defer v.door.giveBuffer(buf)
-		same, rest, err := v.door.compare(v.line, v.film, buf, v.want, have.stored)
+		c, err := v.door.compare(v.line, v.film, buf, v.want, have.stored)
 		if err != nil {
 			// Nothing is told of bytes that were not compared: they may be another film's, whose client would go on.
-			return v.cut(ctx, err, v.want.start+same)
+			return v.cut(ctx, err, v.want.start+c.same)
 		}
-		seen := equal
-		if len(rest) > 0 {
-			seen = different
-		}
-		next, pending = decide(have, v.want, seen), rest
-		if v.want.end == unknown && v.line.eof && len(rest) == 0 && same < have.stored {
-			if same == 0 {
+		seen, pending = c.verdict(), c.rest
+		next = decide(have, v.want, seen)
+		if v.want.end == unknown && v.line.eof && seen != different && c.same < have.stored {
+			if c.same == 0 {
 				return answer{}, errEmpty() // no film, for which nothing is forgotten
 			}
 			next = anew // it ended before what is stored does: a shorter film
 		}
 		if next == anew {
-			have.stored = same
+			have.stored = c.same
 		}
 	case anew:
 		have.stored = 0
-	case report, reportNone, extend, refuse, finish:
+	case report, reportLess, reportNone, extend, refuse, finish:
 	}
 	switch next {
 	case reportNone:
 		return answer{}, nil
+	case reportLess:
+		return answer{stored: less(have.stored)}, nil
 	case report:
-		if v.want.start > have.stored && v.begun > 0 {
-			// What this client had been told of is gone, because another film came. It would go on where that one is.
-			return answer{}, conflict()
+		if seen == notSeen {
+			return answer{stored: have.stored}, nil
 		}
-		return answer{stored: have.stored}, nil
+		return v.shown(have, seen)
 	case refuse:
 		return answer{}, conflict()
 	case anew:
@@ -232,57 +221,105 @@ func (v *visit) do(ctx context.Context) (answer, error) {
 	return v.extend(ctx, pending)
 }
 
-// compare holds the bytes of a body against those that are stored in the same places, up to the end of either. It
-// returns how many are the same, and if one is not, what was read from there on.
-func (d *Door) compare(body io.Reader, film io.ReaderAt, buf *buffer, want request, stored int64) (same int64, rest []byte, err error) {
+// shown answers a request all of whose bytes were there already. It is told of no more than it has shown: a client
+// whose film is another one further on is not led behind where they part.
+func (v *visit) shown(have state, seen verdict) (answer, error) {
+	if seen == equal || have.known || !have.doubt || v.want.start == 0 {
+		if err := v.count(); err != nil {
+			return answer{}, err
+		}
+		if err := v.film.Sync(); err != nil {
+			return answer{}, err
+		}
+		v.from.stand(historyOf(v.film.Notes()).Begun, v.want.end)
+	}
+	return answer{stored: v.want.end}, nil
+}
+
+// count notes who has brought something of this film.
+func (v *visit) count() error {
+	return v.film.Note(noteHistory, historyOf(v.film.Notes()).with(v.from.mark).encode())
+}
+
+// comparison is what came of comparing a body with what is stored in the same places.
+type comparison struct {
+	same    int64  // bytes from the first
+	rest    []byte // from the first that differs, what was read
+	changes int    // how often one byte was not like that before it, up to telling
+}
+
+// telling is how many changes from byte to byte there must be in what is equal, so that it tells one film from another:
+// films share padding, and a single byte is right one time in 256.
+const telling = 16
+
+func (c comparison) verdict() verdict {
+	switch {
+	case len(c.rest) > 0:
+		return different
+	case c.changes < telling:
+		return faint
+	}
+	return equal
+}
+
+func (c *comparison) add(p []byte) {
+	c.same += int64(len(p))
+	for i := 1; i < len(p) && c.changes < telling; i++ {
+		if p[i] != p[i-1] {
+			c.changes++
+		}
+	}
+}
+
+// compare holds the bytes of a body against those that are stored in the same places, up to the end of either.
+func (d *Door) compare(body io.Reader, film io.ReaderAt, buf *buffer, want request, stored int64) (c comparison, err error) {
 	other := d.takeBuffer()
 	defer d.giveBuffer(other)
 	end := stored
 	if want.end != unknown {
 		end = min(end, want.end)
 	}
-	defer func() { d.stats.compared.Add(same) }()
+	defer func() { d.stats.compared.Add(c.same) }()
 	for at := want.start; at < end; {
 		n, err := body.Read(buf[:min(bufferSize, end-at)])
 		if n > 0 {
 			if m, err := film.ReadAt(other[:n], at); m < n {
-				return same, nil, passing("compare", err)
+				return c, passing("compare", err)
 			}
 			if !bytes.Equal(buf[:n], other[:n]) {
 				i := 0
 				for buf[i] == other[i] {
 					i++
 				}
-				return same + int64(i), buf[i:n], nil
+				c.add(buf[:i])
+				c.rest = buf[i:n]
+				return c, nil
 			}
-			same, at = same+int64(n), at+int64(n)
+			c.add(buf[:n])
+			at += int64(n)
 		}
 		if errors.Is(err, io.EOF) && want.end == unknown {
-			return same, nil, nil
+			return c, nil
 		}
 		if err != nil && at < end {
-			return same, nil, err
+			return c, err
 		}
 	}
-	return same, nil, nil
+	return c, nil
 }
 
 // beginAnew forgets what is stored behind the first size bytes, which the film that is coming shares.
 func (v *visit) beginAnew(size int64) error {
-	films := number64(v.film.Notes()[noteFilm])
+	notes := v.film.Notes()
 	if err := v.film.Rewind(size); err != nil {
 		return err
 	}
 	v.had = size
 	v.door.stats.anew.Add(1)
-	if err := v.count(films + 1 | 1); err != nil {
+	if err := v.film.Note(noteHistory, historyOf(notes).anew(v.from.mark, totalOf(notes)).encode()); err != nil {
 		return err
 	}
 	return v.film.Sync()
-}
-
-func (v *visit) count(films int64) error {
-	return v.film.Note(noteFilm, strconv.AppendInt(nil, films, 10))
 }
 
 // extend appends what pending and the body have, until the end of the request, and then answers.
@@ -304,17 +341,19 @@ func (v *visit) extend(ctx context.Context, pending []byte) (answer, error) {
 		return v.finish(ctx)
 	}
 	if have := v.have(); have.reached() != finish {
+		v.from.stand(historyOf(v.film.Notes()).Begun, have.stored)
 		return answer{stored: have.stored}, nil
 	}
 	return v.finish(ctx)
 }
 
-// note keeps the film's length once it is told. A body without a length takes back what another one said of it.
+// note keeps the film's length once it is told. A body without a length takes back what another one said of it, and so
+// does the first of a film: who was told of may have brought not a byte.
 func (v *visit) note() error {
 	switch {
 	case v.want.total != unknown:
 		return v.film.Note(noteTotal, strconv.AppendInt(nil, v.want.total, 10))
-	case v.want.whole:
+	case v.want.whole, v.film.Size() == 0:
 		return v.film.Note(noteTotal, nil)
 	}
 	return nil
@@ -338,7 +377,7 @@ func (v *visit) append(ctx context.Context, pending []byte) error {
 		var readErr error
 		n, err := v.film.Fill(func(p []byte) (n int) {
 			n, readErr = readMuch(v.line, p[:min(int64(len(p)), left())], synced.Add(v.door.cfg.SyncAfter))
-			if err := v.roomFor(n); err != nil {
+			if err := v.admit(n); err != nil {
 				n, readErr = 0, err
 			}
 			return n
@@ -375,7 +414,7 @@ func (v *visit) store(ctx context.Context, p []byte, head *head) error {
 	if len(p) == 0 {
 		return nil
 	}
-	if err := v.roomFor(len(p)); err != nil {
+	if err := v.admit(len(p)); err != nil {
 		return err
 	}
 	if _, err := v.film.Write(p); err != nil {
@@ -384,10 +423,13 @@ func (v *visit) store(ctx context.Context, p []byte, head *head) error {
 	return v.stored(ctx, len(p), head)
 }
 
-// roomFor refuses bytes that would make the film longer than allowed.
-func (v *visit) roomFor(n int) error {
+// admit refuses bytes that would make the film longer than allowed, and notes with the first who brings them.
+func (v *visit) admit(n int) error {
 	if limit := v.door.cfg.MaxInput; limit > 0 && v.film.Size()+int64(n) > limit {
 		return tooLarge(limit)
+	}
+	if n > 0 && v.film.Size() == v.had {
+		return v.count()
 	}
 	return nil
 }
@@ -400,11 +442,6 @@ func (v *visit) stored(ctx context.Context, n int, head *head) error {
 
 // settle makes durable what this request has brought.
 func (v *visit) settle() error {
-	if films := number64(v.film.Notes()[noteFilm]); films%2 == 1 {
-		if err := v.count(films + 1); err != nil {
-			return err
-		}
-	}
 	if err := v.film.Sync(); err != nil {
 		return err
 	}
@@ -453,6 +490,7 @@ func (v *visit) finish(ctx context.Context) (answer, error) {
 		return answer{}, err
 	}
 	_, err := v.door.complete(ctx, v.upload)
+	v.from.leave()
 	return answer{whole: err == nil}, err
 }
 

@@ -65,6 +65,6 @@ func FuzzContentRange(f *testing.F) {
 		if stored < 0 || total < unknown || total != unknown && stored > total || q.query || total == 0 || q.total == 0 {
 			return
 		}
-		checkRules(t, state{stored, total}, q)
+		checkRules(t, state{stored: stored, total: total}, q)
 	})
 }

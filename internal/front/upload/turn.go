@@ -26,15 +26,13 @@ type turn struct {
 const look = 100 * time.Millisecond
 
 // take waits for the turn at an upload until the context ends, and returns how to give it back. A holder whose line
-// has been silent for that long is cut off. Waited reports that another one was at it; meanwhile, if that is so, is
-// called first.
-func (t *turns) take(ctx context.Context, id film.UploadID, l *line, silent time.Duration, meanwhile func()) (leave func(), err error) {
+// has been silent for that long is cut off.
+func (t *turns) take(ctx context.Context, id film.UploadID, l *line, silent time.Duration) (leave func(), err error) {
 	one := t.join(id)
 	leave = func() { t.leave(id, one, l) }
 	select {
 	case <-one.token:
 	default:
-		meanwhile()
 		if err := t.wait(ctx, one, silent); err != nil {
 			leave()
 			return nil, err

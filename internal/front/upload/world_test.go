@@ -102,7 +102,9 @@ func (w *world) start(tb testing.TB, p plan) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	w.door = upload.New(p.config, c, w.vault, p.look, w.signer, log)
-	w.server = httptest.NewServer(door.Log(log, nil, w.door.Handler()))
+	w.server = httptest.NewUnstartedServer(door.Log(log, nil, w.door.Handler()))
+	w.server.Config.ConnContext = door.ConnContext
+	w.server.Start()
 	tb.Cleanup(w.server.Close)
 }
 
