@@ -36,9 +36,10 @@ func probeArgs(in Input) []string {
 	args := []string{"-hide_banner", "-v", "error"}
 	args = append(args, input(in)...)
 	return append(args, "-print_format", "json=compact=1", "-show_entries",
-		"format=format_name,duration:"+
+		"format=format_name,duration,start_time:"+
 			"stream=index,codec_type,codec_name,profile,width,height,pix_fmt,field_order,sample_aspect_ratio,avg_frame_rate,r_frame_rate,"+
-			"duration,sample_rate,channels,bits_per_sample:stream_disposition=default,attached_pic:stream_side_data=rotation")
+			"duration,sample_rate,channels,channel_layout,bits_per_sample,time_base,start_pts,color_transfer,color_space:"+
+			"stream_disposition=default,attached_pic:stream_side_data=displaymatrix,rotation")
 }
 
 // remuxArgs copies the streams into an MP4 with nothing else in it: no metadata, no chapters, no version of the muxer,

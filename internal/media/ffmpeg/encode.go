@@ -45,7 +45,7 @@ func x264(e ladder.Encode, params string, threads int) []string {
 func packets(timing string) []string {
 	return []string{
 		"-fps_mode", "passthrough", "-enc_time_base", "-1", "-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact",
-		"-flush_packets", "1", "-movflags", "+frag_every_frame+empty_moov+default_base_moof" + timing, "-use_editlist", "0", "-f", "mp4", "pipe:1",
+		"-flush_packets", "1", "-movflags", "+frag_every_frame+empty_moov+default_base_moof" + timing, "-use_editlist", "0", "-avoid_negative_ts", "disabled", "-f", "mp4", "pipe:1",
 	}
 }
 
@@ -64,12 +64,16 @@ func (a EncodeArgs) args(threads int) []string {
 	return append(args, packets("+frag_discont")...)
 }
 
-// fps tells x264 the rate, which it would otherwise guess from the first packets.
+// fps tells x264 the rate, which it would otherwise guess from the first packets. It plans with the frames' own times;
+// so a rough figure does, and films of similar rates share their processes.
 func fps(r Ratio) string {
-	if r.Num <= 0 || r.Den <= 0 {
-		return ""
+	switch {
+	case r.Den > 0 && r.Num > 66*r.Den:
+		return ":fps=120"
+	case r.Den > 0 && r.Num > 33*r.Den:
+		return ":fps=60"
 	}
-	return fmt.Sprintf(":fps=%d/%d", r.Num, r.Den)
+	return ":fps=30"
 }
 
 // key tells apart what needs processes of its own.

@@ -79,11 +79,11 @@ func (t Turn) filters() []string {
 	case t.Mirror && t.Quarters == 0:
 		return []string{"hflip"}
 	case t.Mirror && t.Quarters == 1:
-		return []string{"transpose=cclock_flip"}
+		return []string{"transpose=clock_flip"}
 	case t.Mirror && t.Quarters == 2:
 		return []string{"vflip"}
 	case t.Mirror:
-		return []string{"transpose=clock_flip"}
+		return []string{"transpose=cclock_flip"}
 	case t.Quarters == 1:
 		return []string{"transpose=clock"}
 	case t.Quarters == 2:

@@ -155,7 +155,7 @@ func FuzzParseProbe(f *testing.F) {
 	f.Add([]byte(`{"streams":[{"codec_type":"video","avg_frame_rate":"0/0","r_frame_rate":"-1/9223372036854775807","duration":"nan","width":-5}]}`))
 	f.Add([]byte(`{"format":{"duration":"1e300"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := parseProbe(b)
+		p, err := parseProbe(b, Input{Demuxer: "mov"})
 		if err != nil {
 			return
 		}

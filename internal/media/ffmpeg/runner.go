@@ -120,7 +120,7 @@ func (r *Runner) Probe(ctx context.Context, in Input) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseProbe(out.buf.Bytes())
+	return parseProbe(out.buf.Bytes(), in)
 }
 
 // Remux copies streams of the film into a new MP4 of at most maxOutput bytes, without decoding them. Whatever happens,

@@ -64,4 +64,4 @@ func lowestLevel(e Encode, rate Rate) int {
 }
 
 // codec is the CODECS word (RFC 6381) of High profile without constraints at that level, as x264 writes it.
-func codec(level int) string { return fmt.Sprintf("avc1.6400%02x", level) }
+func codec(level int) string { return fmt.Sprintf("avc1.6400%02X", level) }
