@@ -65,6 +65,8 @@ type composition struct {
 	place []int64
 	// chunks of each track, in decode order.
 	chunks [][]chunk
+	// joins are, in a film of several files, where the samples of each track lie.
+	joins [][]place
 	// start is where the payload of mdat begins; wide chooses co64.
 	start int64
 	wide  bool
