@@ -75,10 +75,15 @@ type Filer interface {
 
 // Appender is the power of a store whose objects can grow.
 type Appender interface {
-	// OpenAppend opens an object for its one writer and creates it, empty, when there is none. When it returns, the
-	// key and what was found under it survive a power cut; the object's own bytes do as far as they were synced.
-	// ErrBusy while another has it open, be it in another process. The lock ends with Close or with the process.
+	// OpenAppend opens an object for its one writer and creates it, empty, when there is none. Neither need survive a
+	// power cut: the key does after SyncName, the object's bytes as far as they were synced. ErrBusy while another has
+	// it open, be it in another process. The lock ends with Close or with the process.
 	OpenAppend(ctx context.Context, key string) (Appending, error)
+	// ReplaceAppend puts a new object in the place of one that the caller has open for appending, as atomic and
+	// durable as Put, and opens it; nobody else can come between. The caller still closes the old one. With an error
+	// the old one is there; or, if an object is returned beside the error, the new one is, but a power cut may take
+	// that back.
+	ReplaceAppend(ctx context.Context, key string, content []byte) (Appending, error)
 }
 
 // Appending is an object that grows. One goroutine writes; ReadAt and Size may be called by others meanwhile.
@@ -90,6 +95,8 @@ type Appending interface {
 	// Sync returns when everything written so far survives a power cut. It may run beside Write; then it is about
 	// what was written before it began. After an error nothing is known about the bytes since the last good Sync.
 	Sync() error
+	// SyncName returns when the object's key survives a power cut, whoever made it.
+	SyncName() error
 	// Truncate cuts the object to size, which is not above its length.
 	Truncate(size int64) error
 	// Size is its length in bytes.

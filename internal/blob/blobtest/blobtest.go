@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"Append":        testAppend,
 		"AppendBusy":    testAppendBusy,
 		"AppendReplace": testAppendReplace,
+		"ReplaceAppend": testReplaceAppend,
 		"Prune":         testPrune,
 		"Filer":         testFiler,
 	} {
@@ -378,6 +379,39 @@ func testAppendReplace(t *testing.T, s blob.Store) {
 	closeIt(t, old)
 	if got := get(t, s, "d/k"); got != "newer" {
 		t.Errorf("got %q, want %q", got, "newer")
+	}
+}
+
+// testReplaceAppend: an object that takes the place of one that grows can be grown, and nobody else can.
+func testReplaceAppend(t *testing.T, s blob.Store) {
+	t.Helper()
+	a := appender(t, s)
+	old := openAppend(t, a, "d/k")
+	if err := old.SyncName(); err != nil {
+		t.Errorf("SyncName: %v", err)
+	}
+	write(t, old, "a long history")
+	w, err := a.ReplaceAppend(t.Context(), "d/k", []byte("in short"))
+	if err != nil {
+		t.Fatalf("ReplaceAppend: %v", err)
+	}
+	closeIt(t, old)
+	if _, err := a.OpenAppend(t.Context(), "d/k"); !errors.Is(err, blob.ErrBusy) {
+		t.Errorf("OpenAppend of what was replaced = %v, want ErrBusy", err)
+	}
+	write(t, w, ": more")
+	if err := errors.Join(w.Sync(), w.SyncName()); err != nil {
+		t.Errorf("Sync, SyncName: %v", err)
+	}
+	if got := readAll(t, w, w.Size()); got != "in short: more" {
+		t.Errorf("read while open: %q", got)
+	}
+	closeIt(t, w)
+	if got := get(t, s, "d/k"); got != "in short: more" {
+		t.Errorf("got %q", got)
+	}
+	if _, err := a.ReplaceAppend(t.Context(), "../k", nil); !errors.Is(err, blob.ErrKey) {
+		t.Errorf("ReplaceAppend of a bad key: %v, want ErrKey", err)
 	}
 }
 

@@ -33,31 +33,55 @@ func (s *Store) OpenAppend(_ context.Context, key string) (blob.Appending, error
 			_ = f.Close()
 			continue
 		}
+		var info os.FileInfo
 		if err == nil {
-			// Whoever made or replaced this name may have died before it could sync it.
-			err = s.os.SyncDir(filepath.Dir(name))
+			info, err = f.Stat()
 		}
 		if err != nil {
 			_ = f.Close()
 			return nil, fmt.Errorf("open %s for appending: %w", key, explain(err))
 		}
-		return newAppending(f)
+		return s.appendTo(f, filepath.Dir(name), info.Size()), nil
 	}
 	return nil, fmt.Errorf("open %s for appending: %w", key, blob.ErrBusy)
 }
 
-func newAppending(f File) (blob.Appending, error) {
-	info, err := f.Stat()
+// ReplaceAppend writes a temporary file, whose lock it has, and gives it the name.
+func (s *Store) ReplaceAppend(_ context.Context, key string, content []byte) (blob.Appending, error) {
+	name, err := s.name(key)
 	if err != nil {
-		_ = f.Close()
-		return nil, explain(err)
+		return nil, err
 	}
-	a := &appending{file: f}
-	a.size.Store(info.Size())
-	if real, ok := f.(diskFile); ok {
-		return fileAppending{a, real.File}, nil
+	temp, f, err := s.createTemp()
+	if err != nil {
+		return nil, fmt.Errorf("replace %s: %w", key, explain(err))
+	}
+	_, err = f.WriteAt(content, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = s.os.Rename(temp, name)
+	}
+	if err != nil {
+		_ = s.os.Remove(temp)
+		_ = f.Close()
+		return nil, fmt.Errorf("replace %s: %w", key, explain(err))
+	}
+	a := s.appendTo(f, filepath.Dir(name), int64(len(content)))
+	if err := a.SyncName(); err != nil {
+		return a, fmt.Errorf("replace %s: %w", key, err)
 	}
 	return a, nil
+}
+
+func (s *Store) appendTo(f File, dir string, size int64) blob.Appending {
+	a := &appending{file: f, syncName: func() error { return s.syncDir(dir) }}
+	a.size.Store(size)
+	if real, ok := f.(diskFile); ok {
+		return fileAppending{a, real.File}
+	}
+	return a
 }
 
 // appending is a file that grows.
@@ -65,6 +89,8 @@ type appending struct {
 	file  File
 	size  atomic.Int64
 	dirty bool // the file ends in bytes that are not counted in size; writer's goroutine only
+
+	syncName func() error
 }
 
 type fileAppending struct {
@@ -77,6 +103,9 @@ func (a fileAppending) File() *os.File { return a.real }
 func (a *appending) Size() int64  { return a.size.Load() }
 func (a *appending) Close() error { return a.file.Close() }
 func (a *appending) Sync() error  { return explain(a.file.Sync()) }
+
+// SyncName syncs the folder.
+func (a *appending) SyncName() error { return explain(a.syncName()) }
 
 func (a *appending) Write(p []byte) (int, error) {
 	size := a.size.Load()

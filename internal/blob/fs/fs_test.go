@@ -217,6 +217,9 @@ func (l *life) tryAppend(t *testing.T) {
 		return
 	}
 	defer func() { _ = w.Close() }()
+	if w.SyncName() != nil {
+		return
+	}
 	for i := w.Size(); i+4 < int64(len(logText)); i += 4 {
 		if _, err := w.Write([]byte(logText[i : i+4])); err != nil {
 			return

@@ -32,7 +32,10 @@ func (v *Vault) Append(ctx context.Context, ref Ref) (*Writer, error) {
 	}
 	m, err := readLog(ref, log)
 	if err == nil && m.sealed() {
-		err = ErrSealed
+		// So it is told; who sealed it may have died before its name was durable.
+		if err = explain(log.SyncName()); err == nil {
+			err = ErrSealed
+		}
 	}
 	if err != nil {
 		return nil, closed(log, fmt.Errorf("append to film %s: %w", ref, err))
@@ -48,7 +51,8 @@ func (v *Vault) Append(ctx context.Context, ref Ref) (*Writer, error) {
 			return v.store.Put(context.WithoutCancel(ctx), ref.manifest(), bytes.NewReader(b))
 		},
 	}
-	if err := w.takeUp(m); err != nil {
+	known := m.end > 0 && v.recall(ref) == left{m.end, m.sum}
+	if err := w.takeUp(m, known); err != nil {
 		_ = piece.Close()
 		return nil, closed(log, fmt.Errorf("append to film %s: %w", ref, explain(err)))
 	}
@@ -72,12 +76,18 @@ func readLog(ref Ref, log blob.Appending) (*manifest, error) {
 	return m, nil
 }
 
-// takeUp brings log and piece to what the manifest says. What is found in the log counts from here on, so it is
-// synced: the process that wrote it may have died before it could.
-func (w *Writer) takeUp(m *manifest) error {
+// takeUp brings log and piece to what the manifest says. What is found counts from here on, names and records, so it is
+// synced: the process that wrote it may have died before it could. Unless it is known to be durable.
+func (w *Writer) takeUp(m *manifest, known bool) error {
 	if w.log.Size() > m.end {
+		known = false
 		if err := w.log.Truncate(m.end); err != nil {
 			return fmt.Errorf("cut the torn tail of the manifest: %w", err)
+		}
+	}
+	if !known {
+		if err := errors.Join(w.log.SyncName(), w.piece.SyncName()); err != nil {
+			return err
 		}
 	}
 	w.logEnd, w.logSum, w.notes, w.pending = m.end, m.sum, m.notes, make(map[string][]byte)
@@ -89,8 +99,10 @@ func (w *Writer) takeUp(m *manifest) error {
 		if err := w.writeLog(&f); err != nil {
 			return err
 		}
-	} else if err := w.log.Sync(); err != nil {
-		return err
+	} else if !known {
+		if err := w.log.Sync(); err != nil {
+			return err
+		}
 	}
 	switch size := w.piece.Size(); {
 	case size < m.synced.size:

@@ -64,6 +64,44 @@ func TestFlatCost(t *testing.T) {
 	}
 }
 
+// TestTakeUpCost: a film that comes in chunks, each with a Writer of its own, pays the syncs of its bytes and of its record;
+// what another process left there is synced first.
+func TestTakeUpCost(t *testing.T) {
+	t.Parallel()
+	var syncs int
+	d := faultfs.New()
+	boot := func() *vault.Vault {
+		v, err := on(d.Boot(faultfs.Plan{Watch: func(op faultfs.Op) {
+			if op.Kind == faultfs.Sync || op.Kind == faultfs.SyncDir {
+				syncs++
+			}
+		}}))
+		must(t, err)
+		return v
+	}
+	chunk := func(v *vault.Vault) int {
+		before := syncs
+		w := begin(t, v, sourceRef)
+		write(t, w, randomBytes(100))
+		must(t, w.Sync())
+		must(t, w.Close())
+		return syncs - before
+	}
+	one, other := boot(), boot()
+	chunk(one)
+	for i := range 3 {
+		if n := chunk(one); n != 2 {
+			t.Errorf("chunk %d costs %d syncs, want 2", i, n)
+		}
+	}
+	if n := chunk(other); n <= 2 {
+		t.Errorf("another process's first chunk costs %d syncs, want those of what it found", n)
+	}
+	if n := chunk(one); n <= 2 {
+		t.Errorf("the chunk behind that of another process costs %d syncs, want those of what was found", n)
+	}
+}
+
 // TestManyWriters holds many films open at once: they cost a little each.
 func TestManyWriters(t *testing.T) {
 	t.Parallel()

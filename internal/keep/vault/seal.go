@@ -167,6 +167,9 @@ func (v *Vault) lock(ctx context.Context, ref Ref) (unlock func(), m *manifest, 
 		return nil, nil, err
 	}
 	m, err = readLog(ref, log)
+	if err == nil && m.sealed() {
+		err = log.SyncName() // who sealed it may have died before
+	}
 	if err != nil {
 		return nil, nil, closed(log, err)
 	}

@@ -106,6 +106,38 @@ type Vault struct {
 	// Shared by all who copy at the moment.
 	buffers, small sync.Pool
 	ahead          chan struct{} // holds one for each buffer that waits to be hashed
+
+	mu   sync.Mutex
+	left map[Ref]left // bounded by maxLeft
+}
+
+// left is where a log ended, and its last checksum, when a Writer of this process closed it: durable to its end, its name
+// and the piece's too. Found like that again it need not be synced again, so a film that comes in many small requests
+// does not pay for each. Another process's records would have another end or checksum.
+type left struct {
+	end int64
+	sum uint32
+}
+
+// maxLeft bounds the logs that are remembered; when it is reached they are all forgotten.
+const maxLeft = 4096
+
+func (v *Vault) remember(ref Ref, l left) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.left) >= maxLeft {
+		clear(v.left)
+	}
+	v.left[ref] = l
+}
+
+// recall forgets what it returns: the zero left when nothing is known.
+func (v *Vault) recall(ref Ref) left {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	l := v.left[ref]
+	delete(v.left, ref)
+	return l
 }
 
 // buffer is what a copy is made with.
@@ -145,7 +177,7 @@ func New(store blob.Store, cfg Config) (*Vault, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Vault{store: store, cfg: cfg, ahead: make(chan struct{}, maxAhead)}, nil
+	return &Vault{store: store, cfg: cfg, ahead: make(chan struct{}, maxAhead), left: make(map[Ref]left)}, nil
 }
 
 // Room tells how many bytes the vault can take, and how many its store has in all; others may take of the same room.

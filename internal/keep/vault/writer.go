@@ -456,6 +456,9 @@ func (w *Writer) Close() error {
 		<-w.flight.done
 	}
 	w.catchUp()
+	if err == nil && w.broken == nil && !w.sealing && !w.logDirty {
+		w.vault.remember(w.ref, left{w.logEnd, w.logSum})
+	}
 	w.closed = true
 	return errors.Join(err, w.piece.Close(), w.log.Close())
 }
