@@ -47,7 +47,7 @@ func (t *Track) parseAVC(b []byte) error {
 		if v := sps.VUI; v != nil {
 			p.shape(v.SampleAspectRatioWidth, v.SampleAspectRatioHeight)
 			if v.ColourDescriptionFlag {
-				p.Transfer = int(v.TransferCharacteristics)
+				p.Transfer, p.Matrix = int(v.TransferCharacteristics), int(v.MatrixCoefficients)
 			}
 		}
 	}

@@ -65,14 +65,14 @@ func (t *Track) parseVisual(b box) error {
 	pic := &Picture{
 		CodedWidth:  int(binary.BigEndian.Uint16(b.body[24:])),
 		CodedHeight: int(binary.BigEndian.Uint16(b.body[26:])),
-		ParH:        1, ParV: 1, Transfer: 2,
+		ParH:        1, ParV: 1, Transfer: 2, Matrix: 2,
 	}
 	t.Picture, t.FFName = pic, videoName(b.kind)
 	var w writer
 	end := w.open(isoVisual(b.kind))
 	w.bytes(visualFields(b.body[:visualHead]))
 	config := false
-	shape, transfer := Rate{}, 0 // of pasp and colr: they have the last word over the parameter sets
+	shape, colr := Rate{}, []byte(nil) // of pasp and colr: they have the last word over the parameter sets
 	for c, err := range boxes(b.body[visualHead:]) {
 		if err != nil {
 			if t.FFName == "h264" || t.FFName == "hevc" {
@@ -106,13 +106,11 @@ func (t *Track) parseVisual(b box) error {
 				shape = reduce(int64(h), int64(v))
 			}
 		case "colr":
-			iso, code := isoColour(c.body)
-			if iso == nil {
+			if c.body = isoColour(c.body); c.body == nil {
 				continue
 			}
-			c.body = iso
-			if code != 0 {
-				transfer = code
+			if string(c.body[:4]) == "nclx" {
+				colr = c.body
 			}
 		}
 		w.box(c.kind, c.body)
@@ -121,8 +119,11 @@ func (t *Track) parseVisual(b box) error {
 	if shape != (Rate{}) {
 		pic.ParH, pic.ParV = int(shape.Num), int(shape.Den)
 	}
-	if transfer != 0 {
-		pic.Transfer = transfer
+	if colr != nil {
+		if code := int(binary.BigEndian.Uint16(colr[6:])); code != 0 {
+			pic.Transfer = code
+		}
+		pic.Matrix = int(binary.BigEndian.Uint16(colr[8:]))
 	}
 	if (t.FFName == "h264" || t.FFName == "hevc") && !config {
 		return damaged("%s without its configuration", b.kind)
@@ -165,27 +166,26 @@ func isoVisual(kind string) string {
 	return kind
 }
 
-// isoColour turns QuickTime's nclc into ISO's nclx; transfer is the code of the transfer characteristics, 0 where the
-// box has none. Nil means to drop the box.
-func isoColour(b []byte) (iso []byte, transfer int) {
+// isoColour turns QuickTime's nclc into ISO's nclx. Nil means to drop the box.
+func isoColour(b []byte) []byte {
 	if len(b) < 4 {
-		return nil, 0
+		return nil
 	}
 	switch string(b[:4]) {
 	case "nclc":
 		if len(b) < 10 {
-			return nil, 0
+			return nil
 		}
-		return append(append([]byte("nclx"), b[4:10]...), 0), int(binary.BigEndian.Uint16(b[6:]))
+		return append(append([]byte("nclx"), b[4:10]...), 0)
 	case "nclx":
 		if len(b) < 11 {
-			return nil, 0
+			return nil
 		}
-		return b, int(binary.BigEndian.Uint16(b[6:]))
+		return b
 	case "prof", "rICC":
-		return b, 0
+		return b
 	}
-	return nil, 0
+	return nil
 }
 
 // orient works out the size as shown: the matrix of tkhd may turn the picture by quarter turns.

@@ -52,6 +52,7 @@ func FuzzParse(f *testing.F) {
 		}
 		composed(t, x, film)
 		packaged(t, x, film)
+		timed(t, x, film)
 	})
 }
 
@@ -265,5 +266,6 @@ func FuzzBoxes(f *testing.F) {
 		holds(t, x, int64(len(film)))
 		composed(t, x, film)
 		packaged(t, x, film)
+		timed(t, x, film)
 	})
 }

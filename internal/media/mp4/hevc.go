@@ -66,7 +66,7 @@ func (t *Track) parseHEVC(b []byte) error {
 			p.shape(v.SampleAspectRatioWidth, v.SampleAspectRatioHeight)
 			p.Interlaced = p.Interlaced || v.FieldSeqFlag
 			if v.ColourDescriptionFlag {
-				p.Transfer = int(v.TransferCharacteristics)
+				p.Transfer, p.Matrix = int(v.TransferCharacteristics), int(v.MatrixCoefficients)
 			}
 		}
 	}

@@ -95,6 +95,8 @@ type Picture struct {
 	Interlaced  bool
 	// Transfer is the code of the transfer characteristics (ISO/IEC 23091-2): 16 PQ, 18 HLG; 2 where not said.
 	Transfer int
+	// Matrix is the code of the matrix coefficients (the same standard): 1 BT.709, 5 and 6 BT.601, 9 BT.2020; 2 where not said.
+	Matrix int
 	// NALLength is the number of bytes of each NAL unit's length prefix; 0 for other codecs.
 	NALLength int
 	// InBand: the sample entry has no parameter sets, they are among the samples.

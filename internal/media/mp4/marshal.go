@@ -14,7 +14,7 @@ import (
 // from what the sample before lets expect, so that most take one byte.
 const (
 	indexMagic   = "FCIX"
-	indexVersion = 1
+	indexVersion = 2
 	indexHead    = len(indexMagic) + 1 + 4
 	// minSample is the least that a stored sample takes: one byte for each column.
 	minSample = 4

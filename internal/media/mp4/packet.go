@@ -42,10 +42,11 @@ const mostTicks = 1 << 56
 
 // Append adds a packet, whose bytes lie behind those before. It errs where the packet could not be stored.
 func (t *Table) Append(p Packet) error {
-	return t.add(p.PTS, p.Duration, int64(len(p.Data)), p.Sync)
+	return t.Add(p.PTS, p.Duration, int64(len(p.Data)), p.Sync)
 }
 
-func (t *Table) add(pts, duration, size int64, sync bool) error {
+// Add is Append for a packet of which the size is known alone.
+func (t *Table) Add(pts, duration, size int64, sync bool) error {
 	switch {
 	case pts < -mostTicks || pts > mostTicks || duration < 0 || duration > mostTicks:
 		return fmt.Errorf("mp4: a packet at %d lasts %d ticks", pts, duration)
@@ -118,7 +119,7 @@ func (t *Table) UnmarshalBinary(b []byte) error {
 		if d.bad {
 			break
 		}
-		if err := u.add(pts, 0, int64(v>>1), v&1 != 0); err != nil {
+		if err := u.Add(pts, 0, int64(v>>1), v&1 != 0); err != nil {
 			return fmt.Errorf("%w: %w", ErrTable, err)
 		}
 		before = pts
