@@ -39,9 +39,9 @@ func (a SoundArgs) channels() int {
 	return min(8, max(1, a.Channels))
 }
 
-// layout is that of as many channels as AAC has a number for (14496-3, table 1.19).
+// layout is that of so many channels: those for which AAC has a number (14496-3, table 1.19), and 7.1.
 func layout(channels int) string {
-	return [...]string{"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "5.1", "7.1(wide)"}[channels-1]
+	return [...]string{"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "5.1", "7.1"}[channels-1]
 }
 
 // first is the number of the sample at which the film begins, to the nearest.
@@ -60,7 +60,9 @@ func soundArgs(in Input, out string, a SoundArgs) []string {
 	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin", "-y"}, before...)
 	args = append(args, input(in)...)
 	first := a.first()
-	filters := fmt.Sprintf("aresample=%d:async=1:first_pts=%d:out_chlayout=%s,asetpts=PTS-%d", a.rate(), first, layout(a.channels()), first)
+	// The start is right to the sample (min_comp is half of one); later on only what jumps by more than a tenth of a second
+	// is filled with silence or cut, because containers round times.
+	filters := fmt.Sprintf("aresample=%d:async=1:min_comp=0.00001:first_pts=%d:out_chlayout=%s,asetpts=PTS-%d", a.rate(), first, layout(a.channels()), first)
 	args = append(args, "-map", "0:"+strconv.Itoa(a.Stream), "-vn", "-sn", "-dn", "-af", filters,
 		"-c:a", "aac", "-profile:a", "aac_low", "-b:a", strconv.Itoa(soundRate(a.channels())), "-map_metadata", "-1", "-map_chapters", "-1",
 		"-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", "mp4", "file:"+out)

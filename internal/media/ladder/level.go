@@ -5,10 +5,10 @@ import "fmt"
 // level is a row of ITU-T H.264, table A-1: what a decoder of that level must be able to do. Bit rates and buffers are
 // in units of 1250 bits, as for High profile.
 type level struct {
-	idc          int // as level_idc: 40 is level 4
-	perSecond    int64
-	perFrame     int64
-	buffer       int64 // macroblocks of the decoded picture buffer
+	idc         int // as level_idc: 40 is level 4
+	perSecond   int64
+	perFrame    int64
+	buffer      int64 // macroblocks of the decoded picture buffer
 	rate, coded int64
 }
 

@@ -1,0 +1,180 @@
+package ffmpeg
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"filmcan/internal/filmtest/films"
+	"filmcan/internal/media/ladder"
+)
+
+// shown are the times at which ffprobe shows the frames of the first video stream, in its ticks.
+func shown(t *testing.T, path string, stream string) []int64 {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-select_streams", stream, "-show_entries", "frame=best_effort_timestamp",
+		"-print_format", "json", path) // #nosec G204 -- a film of the tests
+	b, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w struct {
+		Frames []struct {
+			At int64 `json:"best_effort_timestamp"`
+		} `json:"frames"`
+	}
+	if err := json.Unmarshal(b, &w); err != nil {
+		t.Fatal(err)
+	}
+	var times []int64
+	for _, f := range w.Frames {
+		times = append(times, f.At)
+	}
+	return times
+}
+
+// remade puts the film's packets into another file by ffmpeg.
+func remade(t *testing.T, path, ending string, before, after []string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "film."+ending)
+	args := append(append([]string{"-nostdin", "-v", "error"}, before...), "-i", path)
+	args = append(append(args, after...), out)
+	if b, err := exec.CommandContext(t.Context(), "ffmpeg", args...).CombinedOutput(); err != nil { // #nosec G204 -- a film of the tests
+		t.Fatalf("%v: %s", err, b)
+	}
+	return out
+}
+
+func first(t *testing.T, p *Probe, kind StreamKind) Stream {
+	t.Helper()
+	i := slices.IndexFunc(p.Streams, func(s Stream) bool { return s.Kind == kind })
+	if i < 0 {
+		t.Fatalf("no %s", kind)
+	}
+	return p.Streams[i]
+}
+
+func TestTranscodeTimes(t *testing.T) {
+	t.Parallel()
+	runner := New(Config{})
+	copied := []string{"-map", "0", "-c", "copy"}
+	get := func(t *testing.T, s films.Spec) string { t.Helper(); return films.Get(t, s) }
+	for name, tt := range map[string]struct {
+		demuxer string
+		film    func(t *testing.T) string
+	}{
+		"mkv":      {"matroska", func(t *testing.T) string { return get(t, films.Spec{Container: films.MKV, BFrames: 2, Rate: films.NTSC}) }},
+		"webm":     {"matroska", func(t *testing.T) string { return get(t, films.Spec{Container: films.WebM, Video: films.VP9, Audio: films.Opus}) }},
+		"variable": {"mov", func(t *testing.T) string { return get(t, films.Spec{VariableRate: true, BFrames: 2}) }},
+		"hidden":   {"mov", func(t *testing.T) string { return get(t, films.Spec{Duration: 3 * time.Second, BFrames: 2, Hide: 700 * time.Millisecond}) }},
+		"open":     {"mov", func(t *testing.T) string { return get(t, films.Spec{Duration: 3 * time.Second, BFrames: 3, OpenGOP: true}) }},
+		"prores":   {"mov", func(t *testing.T) string { return get(t, films.Spec{Container: films.MOV, Video: films.ProRes, PixFmt: "yuv422p10le", Audio: films.PCM}) }},
+		"avi":      {"avi", func(t *testing.T) string { return get(t, films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3, Rate: films.NTSC}) }},
+		"fields":   {"mpegts", func(t *testing.T) string { return get(t, films.Spec{Container: films.TS, Video: films.MPEG2, Interlaced: true, Rate: films.Rate{Num: 25, Den: 1}}) }},
+		"120":      {"mov", func(t *testing.T) string { return get(t, films.Spec{Duration: time.Second, Rate: films.Rate{Num: 120, Den: 1}}) }},
+		"ts":       {"mpegts", func(t *testing.T) string { return get(t, films.Spec{Container: films.TS, BFrames: 2}) }},
+		"wrapped": {"mpegts", func(t *testing.T) string {
+			return remade(t, get(t, films.Spec{Duration: 4 * time.Second, BFrames: 2}), "ts", nil, append(copied, "-output_ts_offset", "95440.7"))
+		}},
+		"negative": {"mov", func(t *testing.T) string {
+			return remade(t, get(t, films.Spec{BFrames: 2}), "mp4", nil, append(copied, "-movflags", "negative_cts_offsets", "-use_editlist", "0"))
+		}},
+		"wraps at once": {"mpegts", func(t *testing.T) string {
+			return remade(t, get(t, films.Spec{BFrames: 2}), "ts", nil, append(copied, "-output_ts_offset", "95442"))
+		}},
+		"late": {"mov", func(t *testing.T) string {
+			return remade(t, get(t, films.Spec{BFrames: 2}), "mp4", nil, append(copied, "-output_ts_offset", "12.3"))
+		}},
+		"gif": {"gif", func(t *testing.T) string {
+			return remade(t, get(t, films.Spec{Rate: films.Rate{Num: 10, Den: 1}}), "gif", nil, []string{"-an"})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := tt.film(t)
+			in := Input{Path: path, Demuxer: tt.demuxer}
+			p, err := runner.Probe(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := first(t, p, Video)
+			want := shown(t, path, "v:0")
+			unit := v.TimeBase
+			if in.Counted() {
+				offset := want[0] - v.Start.Num/unit.Num
+				for i := range want {
+					want[i] -= offset
+				}
+			} else if at := float64(want[0]) * float64(unit.Num) / float64(unit.Den); at-float64(v.Start.Num)/float64(v.Start.Den) != 0 {
+				t.Logf("starts at %v, first frame at %v", v.Start, at)
+			}
+			w, h := v.Picture().Displayed()
+			args := TranscodeArgs{
+				Picture: v.Picture(), Stream: v.Index, Rate: v.Rate,
+				Settings: ladder.Master(ladder.Film{Width: w, Height: h}, ladder.Plus, 1920),
+			}
+			if in.Counted() {
+				args.Beside = []int{first(t, p, Audio).Index}
+			}
+			check := func(skip int) {
+				args.Skip = int64(skip)
+				s, err := runner.Transcode(t.Context(), in, args)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = s.Close() }()
+				out := drain(t, s, nil)
+				scale := int64(out.track.Timescale)
+				if scale*unit.Num%unit.Den != 0 {
+					t.Fatalf("the timescale %d is no multiple of the input's %v", scale, unit)
+				}
+				var got []int64
+				for _, pts := range slices.Sorted(slices.Values(out.pts)) {
+					got = append(got, (pts-TranscodeLead*scale)/(scale*unit.Num/unit.Den))
+				}
+				if !slices.Equal(got, want[skip:]) {
+					t.Errorf("skip %d: got %d frames %v, want %d %v", skip, len(got), got, len(want[skip:]), want[skip:])
+				}
+				if out.track.Codec != args.Settings.Codec || !out.track.IsSync(0) {
+					t.Errorf("got %s, want %s", out.track.Codec, args.Settings.Codec)
+				}
+				last := int64(-1)
+				for i := range out.pts {
+					if !out.track.IsSync(i) {
+						continue
+					}
+					if last >= 0 && (out.pts[i]-last < 2*scale || out.pts[i]-last > 2*scale+scale/5) {
+						t.Errorf("a group of %d ticks", out.pts[i]-last)
+					}
+					last = out.pts[i]
+				}
+			}
+			check(0)
+			check(7)
+		})
+	}
+}
+
+// TestTranscodeByPipe: what can be streamed is encoded from a reader.
+func TestTranscodeByPipe(t *testing.T) {
+	t.Parallel()
+	f, err := os.Open(films.Get(t, films.Spec{Container: films.MKV, BFrames: 2}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	s, err := New(Config{}).Transcode(t.Context(), Input{Reader: f, Demuxer: "matroska"}, TranscodeArgs{
+		Picture: Picture{Width: 320, Height: 180}, Settings: ladder.Master(ladder.Film{Width: 320, Height: 180}, ladder.Basic, 1920),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if out := drain(t, s, nil); out.track.Len() != 60 {
+		t.Errorf("got %d frames, want 60", out.track.Len())
+	}
+}
