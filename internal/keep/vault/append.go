@@ -50,6 +50,10 @@ func (v *Vault) Append(ctx context.Context, ref Ref) (*Writer, error) {
 		putManifest: func(b []byte) error {
 			return v.store.Put(context.WithoutCancel(ctx), ref.manifest(), bytes.NewReader(b))
 		},
+		replaceLog: func(b []byte) (blob.Appending, error) {
+			return store.ReplaceAppend(context.WithoutCancel(ctx), ref.manifest(), b)
+		},
+		logLimit: v.cfg.LogGrowth,
 	}
 	known := m.end > 0 && v.recall(ref) == left{m.end, m.sum}
 	if err := w.takeUp(m, known); err != nil {

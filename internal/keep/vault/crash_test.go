@@ -28,6 +28,8 @@ func on(system fs.OS) (*vault.Vault, error) {
 // crash is one way to end a life.
 type crash struct {
 	stop int // after so many operations
+	// growth is that of the logs; 0: they are never written anew.
+	growth int64
 	how  faultfs.Survival
 	seed uint64
 	lie  func(faultfs.Op) bool
@@ -45,10 +47,11 @@ func (c crash) vault(view *faultfs.View) (*vault.Vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg := vault.Config{SyncEvery: 1 << 30, LogGrowth: c.growth}
 	if c.wrap != nil {
-		return vault.New(c.wrap(store), vault.Config{SyncEvery: 1 << 30})
+		return vault.New(c.wrap(store), cfg)
 	}
-	return vault.New(store, vault.Config{SyncEvery: 1 << 30})
+	return vault.New(store, cfg)
 }
 
 // once lives until the crash, and checks what is left.
@@ -147,15 +150,19 @@ func everywhere(try func(crash) error, variant crash) error {
 
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	if err := everywhere(crash.once, crash{}); err != nil {
-		t.Error(err)
+	for _, growth := range []int64{0, 1} {
+		if err := everywhere(crash.once, crash{growth: growth}); err != nil {
+			t.Errorf("logs grow by %d: %v", growth, err)
+		}
 	}
 }
 
 func TestPowerCutAfterKill(t *testing.T) {
 	t.Parallel()
-	if err := everywhere(crash.twice, crash{}); err != nil {
-		t.Error(err)
+	for _, growth := range []int64{0, 1} {
+		if err := everywhere(crash.twice, crash{growth: growth}); err != nil {
+			t.Errorf("logs grow by %d: %v", growth, err)
+		}
 	}
 }
 

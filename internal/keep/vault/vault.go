@@ -6,7 +6,8 @@
 // ranges of the source, nothing copied. What is sealed never changes; it is read ([Film]), verified and, after the row
 // that owned it is gone, deleted.
 //
-// Each part has a manifest, an append-only log of checksummed records that the seal compacts. The order of writes is
+// Each part has a manifest, an append-only log of checksummed records that is written anew when it has grown, and
+// compacted by the seal. The order of writes is
 // always: bytes, then the record that speaks of them, each made durable before the next; and the other way round when
 // deleting. docs/storage.md has the format, and what a reader beside the writer may rely on.
 //
@@ -81,19 +82,22 @@ func damaged(ref Ref, format string, args ...any) error {
 	return &Damage{Ref: ref, Reason: fmt.Sprintf(format, args...)}
 }
 
-// Config configures a [Vault].
+// Config configures a [Vault]. A field that is zero is that of [Default].
 type Config struct {
 	// SyncEvery is after how many bytes a Writer syncs by itself, so that no sync has much to do.
 	SyncEvery int64
+	// LogGrowth is by how many bytes a log grows before it is written anew with what still counts, so that taking a
+	// film up costs the same however many syncs it has had.
+	LogGrowth int64
 }
 
 // Default returns the configuration that production uses.
-func Default() Config { return Config{SyncEvery: 32 << 20} }
+func Default() Config { return Config{SyncEvery: 32 << 20, LogGrowth: 32 << 10} }
 
 // Validate reports what cannot be.
 func (c Config) Validate() error {
-	if c.SyncEvery < 1 {
-		return fmt.Errorf("vault syncs every %d bytes: it must be 1 at least", c.SyncEvery)
+	if c.SyncEvery < 1 || c.LogGrowth < 1 {
+		return fmt.Errorf("vault syncs every %d bytes and lets logs grow by %d: both must be 1 at least", c.SyncEvery, c.LogGrowth)
 	}
 	return nil
 }
@@ -169,10 +173,13 @@ func (v *Vault) lend(large bool) (p []byte, giveBack func()) {
 	return b[:], func() { v.small.Put(b) }
 }
 
-// New returns the vault that is in the store. A zero Config is [Default].
+// New returns the vault that is in the store.
 func New(store blob.Store, cfg Config) (*Vault, error) {
-	if cfg == (Config{}) {
-		cfg = Default()
+	if cfg.SyncEvery == 0 {
+		cfg.SyncEvery = Default().SyncEvery
+	}
+	if cfg.LogGrowth == 0 {
+		cfg.LogGrowth = Default().LogGrowth
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err

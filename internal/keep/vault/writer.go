@@ -29,6 +29,7 @@ type Writer struct {
 	ref         Ref
 	log, piece  blob.Appending
 	putManifest func([]byte) error
+	replaceLog  func([]byte) (blob.Appending, error)
 
 	size   atomic.Int64 // bytes in the piece that count
 	synced atomic.Int64 // last.size, for others
@@ -49,6 +50,7 @@ type Writer struct {
 	logEnd   int64  // length of the log's good records
 	logSum   uint32 // checksum of the last
 	logDirty bool   // the log may have something behind them
+	logLimit int64  // how long the log may get before it is written anew
 
 	broken  error // what is in the piece is not known; only taking it up again helps
 	sealing bool
@@ -339,7 +341,40 @@ func (w *Writer) record(f *flight) error {
 	}
 	w.last = f.at
 	w.synced.Store(f.at.size)
-	return nil
+	return w.renewLog()
+}
+
+// renewLog writes the log anew, with what still counts, once it has grown by as much as it may. Whoever finds the new
+// one finds what the old one ends with. When there is no room for it the old one goes on.
+func (w *Writer) renewLog() error {
+	if w.logEnd < w.logLimit || len(w.pending) > 0 { // what is pending is not to be in the log yet
+		return nil
+	}
+	var f framer
+	f.header(growing)
+	f.record(begin{w.ref})
+	for _, key := range sortedKeys(maps.Keys(w.notes)) {
+		f.record(note{key, w.notes[key]})
+	}
+	// Twice, so that it is the sync before the last: nothing takes it back.
+	f.record(w.last)
+	f.record(w.last)
+	size := int64(len(f.buf))
+	if w.logLimit = size + w.vault.cfg.LogGrowth; w.logEnd < w.logLimit {
+		return nil // it has grown by large notes
+	}
+	log, err := w.replaceLog(f.buf)
+	if log == nil {
+		w.logLimit = w.logEnd + w.vault.cfg.LogGrowth // tried again then
+		return nil                                    //nolint:nilerr // it costs no more than length
+	}
+	_ = w.log.Close() // everything in it was synced
+	w.log, w.logEnd, w.logSum = log, size, f.sum
+	w.vault.wrote(len(f.buf), true)
+	if err != nil {
+		w.broken = fmt.Errorf("film %s is to be taken up again: write its log anew: %w", w.ref, explain(err))
+	}
+	return w.broken
 }
 
 // writeLog appends records to the log, durably. When it fails the log is cut back, and it can be tried again.
