@@ -194,24 +194,17 @@ func TestModifiers(t *testing.T) {
 		query   string
 		refused string // what the message says; empty: the playlist as it is
 	}{
-		{"redundant_streams=true", ""},
+		{"redundant_streams=false", ""},
 		{"redundant_streams=maybe", "Invalid parameter: redundant_streams"},
 		{"token=a.b.c&TOKEN=x", ""},
 		{"CMCD=bl%3D2000&cid=1&whatever", ""},
 		{"exclude_pdt=true&default_subtitles_lang=en", ""},
 		{"rendition_order=desc", ""},
-		{"rendition_order=asc", "Invalid parameter: rendition_order"},
 		{"max_resolution=720p", ""},
-		{"max_resolution=720", "Invalid parameter: max_resolution"},
-		{"min_resolution=480p", "min_resolution=480p is above"},
+		{"min_resolution=480p", "it has 180p"},
 		{"min_resolution=1080p&max_resolution=720p", "min_resolution"},
-		{"asset_start_time=4", "asset_start_time is not supported yet"},
-		{"asset_end_time=4", "asset_end_time is not supported yet"},
-		{"program_start_time=1700000000", "program_start_time is not supported yet"},
-		{"program_end_time=1700000000", "program_end_time is not supported yet"},
-		{"roku_trick_play=true", "roku_trick_play is not supported yet"},
-		{"roku_trick_play=false", ""},
-		{"add_audio_only=true", "add_audio_only is not supported yet"},
+		{"asset_start_time=100", "at or after the end of the film (10.000 s)"},
+		{"program_start_time=1700000000", "program_start_time works for recordings"},
 	} {
 		a := w.get(t, "/"+string(pb)+".m3u8?"+c.query)
 		switch {
@@ -221,8 +214,51 @@ func TestModifiers(t *testing.T) {
 			t.Errorf("%s: %d %s, want 400 and %q", c.query, a.status, a.body, c.refused)
 		}
 	}
+	for query, want := range map[string][]string{
+		"redundant_streams=true": {"/video/rendition.m3u8\n", "/video/rendition.m3u8?redundant=1\n"},
+		"add_audio_only=true":    {"/video/rendition.m3u8\n", "/audio/rendition.m3u8\n"},
+		"asset_start_time=4.5&asset_end_time=6": {
+			"/video/rendition.m3u8?asset_end_time=6&asset_start_time=4.5\n", "/audio/rendition.m3u8?asset_end_time=6&asset_start_time=4.5\"",
+		},
+	} {
+		body := string(w.ok(t, "/"+string(pb)+".m3u8?"+query))
+		for _, part := range want {
+			if !strings.Contains(body, part) {
+				t.Errorf("%s: no %q in\n%s", query, part, body)
+			}
+		}
+	}
 	if a := w.get(t, rendition(pb, "video", "0.m4s")+"?asset_start_time=4&CMCD=x"); a.status != 200 {
 		t.Errorf("a segment with a query: %d", a.status)
+	}
+}
+
+// TestInstantClip: the playlists of a clip have the segments that the clip lies in, the same of pictures and sound.
+func TestInstantClip(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	_, pb := w.add(t, short(t), film.AssetSettings{}) // cut at 0, 4 and 8
+	for query, want := range map[string]string{
+		"":                                       "0.m4s 1.m4s 2.m4s",
+		"?asset_start_time=4.5&asset_end_time=6": "1.m4s",
+		"?asset_start_time=8":                    "2.m4s",
+		"?asset_end_time=4.1":                    "0.m4s 1.m4s",
+	} {
+		for _, name := range []string{"video", "audio"} {
+			body := string(w.ok(t, rendition(pb, name, "rendition.m3u8"+query)))
+			var got []string
+			for line := range strings.Lines(body) {
+				if line = strings.TrimSpace(line); strings.HasSuffix(line, ".m4s") {
+					got = append(got, line)
+				}
+			}
+			if s := strings.Join(got, " "); s != want {
+				t.Errorf("%s%s: %s, want %s", name, query, s, want)
+			}
+		}
+	}
+	if a := w.get(t, rendition(pb, "video", "rendition.m3u8?asset_start_time=10")); a.status != 400 {
+		t.Errorf("a clip behind the end: %d %s", a.status, a.body)
 	}
 }
 

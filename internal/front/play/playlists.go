@@ -4,10 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"filmcan/internal/derive/hls"
-	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/front/door"
 )
 
@@ -30,29 +30,29 @@ const (
 
 // multivariant serves the playlist of a playback id.
 func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string) {
+	wishes, err := parseWishes(r.URL.Query())
+	if err != nil {
+		door.Refuse(r.Context(), w, err)
+		return
+	}
 	watched, err := d.open(r.Context(), name)
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return
 	}
 	defer watched.film.Close()
-	width, height := watched.film.Resolution()
-	if err := checkModifiers(r.URL.Query(), width, height); err != nil {
+	all := watched.renditions()
+	video, audio, err := wishes.choose(all)
+	if err == nil {
+		_, _, err = wishes.clip.pick(watched.cuts(all), watched.cuts(all))
+	}
+	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return
 	}
 	at, shared := d.reachedAt(r)
 	root := at.String() + "/" + string(watched.id) + "/"
-	var video, audio []hls.Rendition
-	for _, rendition := range watched.film.Renditions() {
-		one := describe(rendition, root+passthrough.Recipe+"/"+rendition.Name+"/"+playlistName)
-		if rendition.Video {
-			video = append(video, one)
-		} else {
-			audio = append(audio, one)
-		}
-	}
-	playlist := hls.Present(video, audio, hls.Options{})
+	playlist := hls.Present(located(video, root, wishes.clip), located(audio, root, wishes.clip), wishes.order)
 	if watched.asset.Settings.Meta.Title != "" {
 		playlist.Session = []hls.SessionData{{ID: chaptersID, URI: root + "metadata.json"}}
 	}
@@ -65,30 +65,49 @@ func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string)
 	serve(w, r, content)
 }
 
-func describe(r *passthrough.Rendition, uri string) hls.Rendition {
-	return hls.Rendition{
-		URI: uri, Bandwidth: r.Bandwidth, Average: r.Average, Codec: r.Codec,
-		Width: r.Width, Height: r.Height, Rate: r.Rate, Range: r.Range,
-		Channels: r.Channels,
+// located gives renditions their URIs.
+func located(list []rendition, root string, c clip) []hls.Rendition {
+	var all []hls.Rendition
+	for _, r := range list {
+		one := r.Rendition
+		query := c.query()
+		one.URI = root + r.path() + encoded(query)
+		// There is one place where a film is served from: the second way to it is a second URL.
+		query.Set("redundant", "1")
+		one.Backup = root + r.path() + encoded(query)
+		all = append(all, one)
 	}
+	return all
+}
+
+func encoded(query url.Values) string {
+	if len(query) == 0 {
+		return ""
+	}
+	return "?" + query.Encode()
 }
 
 // media serves the playlist of one rendition. Its URIs are relative: they lie beside it.
-func media(w http.ResponseWriter, r *http.Request, f *passthrough.Film, rendition *passthrough.Rendition) {
+func media(w http.ResponseWriter, r *http.Request, watched watched, all []rendition, one *rendition) {
+	clip, err := parseClip(r.URL.Query())
+	if err != nil {
+		door.Refuse(r.Context(), w, err)
+		return
+	}
+	from, to, err := clip.pick(watched.cuts(all), one.cuts)
+	if err != nil {
+		door.Refuse(r.Context(), w, err)
+		return
+	}
 	target := 0
-	for _, one := range f.Renditions() {
-		target = max(target, hls.Target(one.Timescale, one.Durations))
+	for _, other := range all {
+		target = max(target, hls.Target(other.cuts.timescale, other.cuts.ticks))
 	}
-	playlist := hls.Media{Target: target, Init: initName, Timescale: rendition.Timescale, Segments: segments(rendition)}
+	playlist := hls.Media{Target: target, Init: initName, Timescale: one.cuts.timescale}
+	for i := from; i < to; i++ {
+		playlist.Segments = append(playlist.Segments, hls.Segment{Duration: one.cuts.ticks[i], URI: strconv.Itoa(i) + segmentEnd})
+	}
 	serve(w, r, text(playlist.Bytes(), hls.ContentType))
-}
-
-func segments(r *passthrough.Rendition) []hls.Segment {
-	list := make([]hls.Segment, len(r.Durations))
-	for i, d := range r.Durations {
-		list[i] = hls.Segment{Duration: d, URI: strconv.Itoa(i) + segmentEnd}
-	}
-	return list
 }
 
 // text is content that can change, named by its digest.

@@ -3,9 +3,9 @@ package play
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
-	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/film"
 	"filmcan/internal/front/door"
 )
@@ -38,18 +38,21 @@ func (d *Door) rendition(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer watched.film.Close()
-	rendition := watched.film.Rendition(r.PathValue("rendition"))
-	if rendition == nil || r.PathValue("recipe") != passthrough.Recipe {
+	all := watched.renditions()
+	i := slices.IndexFunc(all, func(one rendition) bool {
+		return one.name == r.PathValue("rendition") && one.recipe == r.PathValue("recipe")
+	})
+	if i < 0 {
 		unknown(w, r)
 		return
 	}
 	switch file := r.PathValue("file"); file {
 	case playlistName:
-		media(w, r, watched.film, rendition)
+		media(w, r, watched, all, &all[i])
 	case initName:
-		initSegment(w, r, rendition)
+		initSegment(w, r, &all[i])
 	default:
-		segment(w, r, watched.film, rendition, file)
+		segment(w, r, &all[i], file)
 	}
 }
 

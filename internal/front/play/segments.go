@@ -5,30 +5,35 @@ import (
 	"strconv"
 	"strings"
 
-	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/front/door"
 )
 
 // initSegment serves a rendition's init segment.
-func initSegment(w http.ResponseWriter, r *http.Request, rendition *passthrough.Rendition) {
-	serve(w, r, door.Bytes(rendition.Init, rendition.ContentType(), rendition.InitETag, forever))
-}
-
-// segment serves {n}.m4s, streamed from the vault.
-func segment(w http.ResponseWriter, r *http.Request, f *passthrough.Film, rendition *passthrough.Rendition, file string) {
-	n, ok := segmentNumber(file)
-	if !ok || n >= len(rendition.Durations) {
-		unknown(w, r)
-		return
-	}
-	s, err := f.Segment(rendition, n)
+func initSegment(w http.ResponseWriter, r *http.Request, one *rendition) {
+	content, err := one.init(r.Context())
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return
 	}
-	serve(w, r, door.Content{
-		Type: rendition.ContentType(), ETag: s.ETag, CacheControl: forever, Size: s.Size, Copy: s.Copy,
-	})
+	serve(w, r, content)
+}
+
+// segment serves {n}.m4s.
+func segment(w http.ResponseWriter, r *http.Request, one *rendition, file string) {
+	n, ok := segmentNumber(file)
+	if !ok || n >= len(one.cuts.ticks) {
+		unknown(w, r)
+		return
+	}
+	content, closer, err := one.segment(r.Context(), n)
+	if err != nil {
+		door.Refuse(r.Context(), w, err)
+		return
+	}
+	if closer != nil {
+		defer closer.Close()
+	}
+	serve(w, r, content)
 }
 
 // segmentNumber reads a segment's name. A number has one spelling: each segment has one URL.
