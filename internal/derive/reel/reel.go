@@ -168,11 +168,11 @@ func (r *Reels) load(ctx context.Context, f *Film) (*Cuts, int64, error) {
 		return nil, 0, err
 	}
 	defer r.loading.leave()
-	whole, size, err := r.indexes(ctx, f)
+	pictures, sound, size, err := r.indexes(ctx, f)
 	if err != nil {
 		return nil, 0, err
 	}
-	c, err := newCuts(whole)
+	c, err := newCuts(pictures, sound)
 	if err != nil {
 		return nil, 0, fmt.Errorf("cut film %s: %w", f.ref, err)
 	}
@@ -180,13 +180,35 @@ func (r *Reels) load(ctx context.Context, f *Film) (*Cuts, int64, error) {
 	return c, size + c.bytes(), nil
 }
 
-// indexes returns the index of the film and what it takes in memory.
-func (r *Reels) indexes(ctx context.Context, f *Film) (*mp4.Index, int64, error) {
-	index, err := r.index(ctx, f.ref.part(), f.pictures.Size())
-	if err != nil {
-		return nil, 0, err
+// indexes returns the track of the pictures and that of the sound, nil where there is none, and what their indexes take
+// in memory.
+func (r *Reels) indexes(ctx context.Context, f *Film) (pictures, sound *mp4.Track, size int64, err error) {
+	if !f.ref.Base.EncodedVideo || !f.ref.Base.EncodedSound {
+		part := f.pictures
+		if f.ref.Base.EncodedVideo {
+			part = f.sound
+		}
+		index, err := r.index(ctx, f.ref.part(), part.Size())
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		pictures, sound, size = index.Video(), index.Audio(), index.MemSize()
 	}
-	return index, index.MemSize(), nil
+	if f.ref.Base.EncodedVideo {
+		index, err := mp4.Parse(ctx, f.pictures, f.pictures.Size(), r.cfg.Limits)
+		if err != nil {
+			return nil, nil, 0, fmt.Errorf("index the pictures of film %s: %w", f.ref, err)
+		}
+		pictures, size = index.Video(), size+index.MemSize()
+	}
+	if f.ref.Base.EncodedSound {
+		index, err := mp4.Parse(ctx, f.sound, f.sound.Size(), r.cfg.Limits)
+		if err != nil {
+			return nil, nil, 0, fmt.Errorf("index the sound of film %s: %w", f.ref, err)
+		}
+		sound, size = index.Audio(), size+index.MemSize()
+	}
+	return pictures, sound, size, nil
 }
 
 // Ref names what is open.
@@ -217,30 +239,36 @@ type Cuts struct {
 	video, audio          []int64
 }
 
-func newCuts(index *mp4.Index) (*Cuts, error) {
-	plan, err := cmaf.Plan(index)
+func newCuts(pictures, sound *mp4.Track) (*Cuts, error) {
+	plan, err := cmaf.PlanTracks(pictures, sound)
 	if err != nil {
 		return nil, err
 	}
-	return &Cuts{plan: plan, video: durations(plan.Video), audio: durations(plan.Audio)}, nil
+	c := &Cuts{plan: plan}
+	if t := plan.Timeline; t != nil {
+		for _, p := range t.Segments() {
+			c.video = append(c.video, p.Duration)
+		}
+	}
+	if r := plan.Audio; r != nil {
+		for _, s := range r.Segments {
+			c.audio = append(c.audio, s.Duration)
+		}
+	}
+	return c, nil
 }
 
-func durations(r *cmaf.Rendition) []int64 {
-	if r == nil {
-		return nil
-	}
-	list := make([]int64, len(r.Segments))
-	for i, s := range r.Segments {
-		list[i] = s.Duration
-	}
-	return list
-}
+// Timeline has the pictures in their order and the cuts of all renditions; nil where the film has no pictures.
+func (c *Cuts) Timeline() *cmaf.Timeline { return c.plan.Timeline }
 
-// Video is how the film's own pictures are cut, Audio how its sound is; nil where there is none.
+// Video is how the film's own pictures are cut; nil where it has none that can be passed through.
 func (c *Cuts) Video() *cmaf.Rendition { return c.plan.Video }
 
-// Audio is described at Video.
+// Audio is how the sound is cut; nil where there is none.
 func (c *Cuts) Audio() *cmaf.Rendition { return c.plan.Audio }
+
+// Target is the longest segment of all renditions in seconds, rounded as playlists want it.
+func (c *Cuts) Target() int { return c.plan.TargetDuration }
 
 // VideoDurations are how long the segments of pictures last, in ticks of their track: the same in all renditions. They
 // must not be changed.
@@ -256,4 +284,10 @@ func (c *Cuts) VideoTag() string { return c.picturesTag }
 func (c *Cuts) AudioTag() string { return c.soundTag }
 
 // bytes is about what it takes in memory beside the indexes.
-func (c *Cuts) bytes() int64 { return int64(len(c.video)+len(c.audio))*64 + 1024 }
+func (c *Cuts) bytes() int64 {
+	n := int64(len(c.video)+len(c.audio))*64 + 1024
+	if t := c.plan.Timeline; t != nil {
+		n += t.MemSize()
+	}
+	return n
+}
