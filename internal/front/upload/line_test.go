@@ -184,6 +184,46 @@ func TestDrip(t *testing.T) {
 	eventually(t, "the request ends", func() bool { drip(); return w.door.Stats().Running == 0 })
 }
 
+// TestLate: the time of an upload ends while a client sends a byte now and then. It is cut off, so that the upload's end
+// can be noted, and nothing more is taken; but a film that was whole in time becomes its asset.
+func TestLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{config: upload.Config{Grace: time.Millisecond}, wrap: func(c upload.Catalog) upload.Catalog {
+		return &flaky{Catalog: c}
+	}})
+	const timeout = 2 * time.Second
+	brief := func() *one {
+		u, err := w.catalog.CreateUpload(t.Context(), w.env, film.AssetSettings{}, "", timeout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &one{w, u, w.signer.UploadURL(w.server.URL, u.ID)}
+	}
+	a := movie(1, 1000)
+	whole, o, left := brief(), brief(), brief()
+	whole.send(t, "", bytes.NewReader(a)).want(t, "503") // and nobody comes to say that it is sealed
+	left.chunk(t, a, 0, 400).want(t, "308 0-399")
+	c := o.dial(t)
+	const size = 100 << 20
+	c.begin(t, o, 0, size, size, []byte("a"))
+	answered := make(chan string, 1)
+	go func() { answered <- c.answer(t) }()
+	eventually(t, "it is cut off", func() bool {
+		_, _ = c.Write([]byte("a"))
+		return len(answered) == 1
+	})
+	if got := <-answered; got != "410 close" {
+		t.Errorf("whose time is over is told %q", got)
+	}
+	if late := time.Since(o.Deadline()); late < 0 || late > 5*time.Second {
+		t.Errorf("cut off %s after the deadline", late)
+	}
+	o.send(t, "*/104857600", nil).want(t, "410")
+	left.chunk(t, a, 400, 1000).want(t, "410")
+	whole.chunk(t, a, 500, 1000).want(t, "200")
+	whole.is(t, a)
+}
+
 // TestTakeover: the line of a client died without a word, and it comes again while its old request still waits.
 func TestTakeover(t *testing.T) {
 	t.Parallel()

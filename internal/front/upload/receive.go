@@ -72,8 +72,13 @@ func (d *Door) take(ctx context.Context, u film.Upload, want request, l *line, f
 		return answer{}, err
 	}
 	defer func() { _ = v.film.Close() }()
+	late := time.AfterFunc(d.left(u), func() { l.cut(errGone) })
+	defer late.Stop()
 	return v.do(kept)
 }
+
+// left is how long bytes of an upload are taken.
+func (d *Door) left(u film.Upload) time.Duration { return time.Until(u.Deadline()) + d.cfg.Grace }
 
 // visit is one request at work on an upload that is waiting.
 type visit struct {
@@ -151,6 +156,9 @@ func (v *visit) stillWaiting(ctx context.Context) error {
 	v.upload, v.checked = u, time.Now()
 	if u.Status != film.UploadWaiting {
 		return over(u)
+	}
+	if v.door.left(u) <= 0 {
+		return errGone // its end is noted as soon as nobody is at it
 	}
 	return nil
 }

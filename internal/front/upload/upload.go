@@ -44,13 +44,16 @@ type Config struct {
 	Answer time.Duration
 	// SyncAfter is how long bytes of a slow line may wait to be synced.
 	SyncAfter time.Duration
+	// Grace is how long after an upload's deadline what is still coming may come. Then its line is cut, or one that
+	// drips would keep the upload open for as long as it likes.
+	Grace time.Duration
 }
 
 // Default returns the configuration that production uses.
 func Default() Config {
 	return Config{
 		Stall: 30 * time.Second, Patience: 10 * time.Second, Takeover: 2 * time.Second,
-		Answer: 30 * time.Second, SyncAfter: 5 * time.Second,
+		Answer: 30 * time.Second, SyncAfter: 5 * time.Second, Grace: 10 * time.Second,
 	}
 }
 
@@ -62,6 +65,7 @@ func (c Config) withDefaults() Config {
 		{&c.Takeover, &def.Takeover},
 		{&c.Answer, &def.Answer},
 		{&c.SyncAfter, &def.SyncAfter},
+		{&c.Grace, &def.Grace},
 	} {
 		if *one.value == 0 {
 			*one.value = *one.def
