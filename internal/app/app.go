@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"filmcan/internal/blob/fs"
@@ -52,6 +51,9 @@ type App struct {
 	url       string
 	tlsURL    string
 	caFile    string
+	// sandbox is the state of ffmpeg's, in words; noSandbox why there is none although it was wanted.
+	sandbox   string
+	noSandbox error
 }
 
 // Open opens everything that a server stands on: data folder, database, listeners. Requests are accepted from then on
@@ -66,9 +68,8 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error)
 			_ = a.Close()
 		}
 	}()
-	a.ffmpeg = ffmpeg.New(ffmpeg.Config{FFmpeg: cfg.FFmpeg, FFprobe: cfg.FFprobe})
-	if _, err := a.ffmpeg.Version(ctx); err != nil {
-		return nil, fmt.Errorf("%w (if it is elsewhere, name it with --ffmpeg and --ffprobe)", err)
+	if err := a.openFFmpeg(ctx); err != nil {
+		return nil, err
 	}
 	if a.store, err = openStore(ctx, cfg, log, true); err != nil {
 		return nil, err
@@ -149,19 +150,11 @@ func (a *App) Run(ctx context.Context) error {
 	if a.cfg.Work {
 		g.Go(a.store.queue.Run)
 	}
-	a.log.InfoContext(ctx, "serving", "url", a.url, "data", a.cfg.Data, "work", a.cfg.Work, "http", a.cfg.HTTP)
+	a.log.InfoContext(ctx, "serving", "url", a.url, "data", a.cfg.Data, "work", a.cfg.Work, "http", a.cfg.HTTP, "sandbox", a.sandbox)
 	err := g.Wait()
 	leases.Stop()
 	a.log.InfoContext(ctx, "stopped")
 	return errors.Join(err, leases.Wait())
-}
-
-// MissingGuards are the protections that this operating system does not give.
-func (a *App) MissingGuards() []string {
-	if runtime.GOOS == "linux" {
-		return nil
-	}
-	return []string{"on " + runtime.GOOS + " ffmpeg runs without limits of memory, processor time and output size; run production on Linux"}
 }
 
 // Close frees what Open opened.

@@ -56,6 +56,8 @@ type Config struct {
 	// MediaJobs is how many films are looked at and made into masters at a time on this node; downloads do not count.
 	MediaJobs       int
 	FFmpeg, FFprobe string
+	// NoSandbox runs ffmpeg without its sandbox. Otherwise a production server does not start where there is none.
+	NoSandbox bool
 }
 
 // Dev returns the configuration of a developer's machine.

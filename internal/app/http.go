@@ -24,7 +24,10 @@ func (a *App) handler() http.Handler {
 	mux.Handle("/upload/", logged(a.uploads.Handler()))
 	mux.Handle("/", logged(a.play.Handler()))
 	mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
-	health := ops.Handler(ops.Config{Checks: a.checks(), Gatherer: a.metrics(), Facts: map[string]string{"version": a.cfg.Version}})
+	health := ops.Handler(ops.Config{
+		Checks: a.checks(), Gatherer: a.metrics(),
+		Facts: map[string]string{"version": a.cfg.Version, "sandbox": a.sandbox},
+	})
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		mux.Handle(path, health)
 	}

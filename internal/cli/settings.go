@@ -46,6 +46,7 @@ type serverFlags struct {
 	DerivedBudget size          `name:"derived-budget" help:"How much is kept of what can be made again, beside what is pinned; 20GB, or a tenth of a smaller disk, when left out." placeholder:"SIZE"`
 	FFmpeg        string        `name:"ffmpeg" help:"The ffmpeg to use (${default})." default:"ffmpeg" placeholder:"PROGRAM"`
 	FFprobe       string        `name:"ffprobe" help:"The ffprobe to use (${default})." default:"ffprobe" placeholder:"PROGRAM"`
+	NoSandbox     bool          `name:"no-sandbox" help:"Run ffmpeg without its sandbox: for systems that have none, when something else confines the server."`
 	LogFormat     string        `name:"log-format" help:"text or json (${default})." enum:"text,json" default:"text"`
 	LogLevel      string        `name:"log-level" help:"debug, info, warn or error (${default})." enum:"debug,info,warn,error" default:"info"`
 }
@@ -55,7 +56,7 @@ func (f serverFlags) apply(c *app.Config) {
 	c.MasterTTL, c.ScrubEvery, c.EventTTL, c.DrainTimeout = f.MasterTTL, f.ScrubEvery, f.EventTTL, f.DrainTimeout
 	c.MaxInput, c.MediaJobs = int64(f.MaxInput), f.MediaJobs
 	c.DerivedBudget = int64(f.DerivedBudget)
-	c.FFmpeg, c.FFprobe = f.FFmpeg, f.FFprobe
+	c.FFmpeg, c.FFprobe, c.NoSandbox = f.FFmpeg, f.FFprobe, f.NoSandbox
 }
 
 func (f serverFlags) logger(w io.Writer) *slog.Logger {

@@ -22,8 +22,8 @@ import (
 	"filmcan/internal/media/ffmpeg/sandbox"
 )
 
-// The attempts that other systems have no words for.
-func init() {
+// addAttacks has the attempts that other systems have no words for.
+func addAttacks() {
 	raw := func(number uintptr, args ...uintptr) error {
 		var a [6]uintptr
 		copy(a[:], args)
@@ -277,6 +277,7 @@ func (p *place) out() []string    { return []string{p.output} }
 func (p *place) victim() []string { return []string{strconv.Itoa(p.other.Process.Pid)} }
 
 func at(path string) func(*place) []string { return func(*place) []string { return []string{path} } }
+
 func in(name string) func(*place) []string {
 	return func(p *place) []string { return []string{filepath.Join(filepath.Dir(p.input), name)} }
 }

@@ -3,3 +3,5 @@
 package ffmpeg
 
 func escape() {}
+
+func addAttacks() {}

@@ -17,6 +17,7 @@ import (
 // TestMain lets the test binary stand in ffmpeg's place as a program that means harm.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == hostile {
+		addAttacks()
 		os.Exit(attack(os.Args[2], os.Args[3:]))
 	}
 	os.Exit(m.Run())

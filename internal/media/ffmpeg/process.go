@@ -76,8 +76,10 @@ func (r *Runner) run(ctx context.Context, j job) error {
 		}
 		reapGroup(cmd.Process.Pid)
 		err := cmd.Wait()
-		unstarted = cmd.unstarted(err)
-		return errors.Join(unstarted, err)
+		if unstarted = cmd.unstarted(err); unstarted != nil {
+			return unstarted
+		}
+		return err
 	})
 	cmd.close()
 	cause := context.Cause(limited)

@@ -56,7 +56,7 @@ func (r *Runner) command(ctx context.Context, j job) (*command, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, sandbox.Self)
+	cmd := exec.CommandContext(ctx, sandbox.Self) // #nosec G204 -- this program
 	cmd.Args = args
 	cmd.ExtraFiles = []*os.File{theirs} // sandbox.Reports
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -3,6 +3,7 @@ package ffmpeg
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -18,12 +19,16 @@ func (r *Runner) Sandbox(ctx context.Context) (sandbox.State, error) {
 	}
 	out := &bounded{limit: 4 << 10}
 	var started atomic.Int64
-	if err := r.run(ctx, job{name: "sandbox", limits: r.cfg.Probe, stdout: out, started: &started}); err != nil {
+	err := r.run(ctx, job{name: "sandbox", limits: r.cfg.Probe, stdout: out, started: &started})
+	if e, ok := errors.AsType[*Error](err); ok && e.Unstarted {
+		return sandbox.State{}, e.Cause
+	}
+	if err != nil {
 		return sandbox.State{}, err
 	}
 	var state sandbox.State
-	if err := json.Unmarshal(out.buf.Bytes(), &state); err != nil || state.ABI < 1 {
-		return sandbox.State{}, fmt.Errorf("the sandbox said %.100q of itself: %w", out.buf.Bytes(), err)
+	if err := json.Unmarshal(out.buf.Bytes(), &state); err != nil {
+		return sandbox.State{}, fmt.Errorf("sandbox: it said %.100q of itself: %w", out.buf.Bytes(), err)
 	}
 	return state, nil
 }
