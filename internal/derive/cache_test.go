@@ -321,7 +321,10 @@ func TestClose(t *testing.T) {
 // missingStore has nothing and keeps nothing.
 type missingStore struct{ blob.Store }
 
-func (missingStore) Open(context.Context, string) (blob.Reader, error) { return nil, blob.ErrNotFound }
+func (missingStore) Open(context.Context, string) (blob.Reader, error) {
+	return nil, blob.ErrNotFound
+}
+
 func (missingStore) Create(context.Context, string) (blob.Creating, error) {
 	return nil, errors.New("keeps nothing")
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"filmcan/internal/blob"
 )
@@ -36,6 +37,9 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"ReplaceAppend": testReplaceAppend,
 		"Prune":         testPrune,
 		"Filer":         testFiler,
+		"Create":        testCreate,
+		"Touch":         testTouch,
+		"Sweep":         testSweep,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -458,5 +462,109 @@ func testFiler(t *testing.T, s blob.Store) {
 	var got bytes.Buffer
 	if _, err := io.Copy(&got, f.File()); err != nil || got.String() != "from a file" {
 		t.Errorf("read from the file: %q, %v", got.String(), err)
+	}
+}
+
+func testCreate(t *testing.T, s blob.Store) {
+	t.Helper()
+	c, ok := s.(blob.Creator)
+	if !ok {
+		t.Skip("this store takes whole objects only")
+	}
+	if _, err := c.Create(t.Context(), "../up"); !errors.Is(err, blob.ErrKey) {
+		t.Errorf("Create of no key = %v, want ErrKey", err)
+	}
+	create := func(contents ...string) blob.Creating {
+		t.Helper()
+		w, err := c.Create(t.Context(), "c/k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, content := range contents {
+			write(t, w, content)
+		}
+		return w
+	}
+	closeIt(t, create("given up"))
+	if got := keys(t, s, ""); len(got) != 0 {
+		t.Errorf("keys %q after one was given up, want none", got)
+	}
+	w := create("hello ", "world")
+	if got := keys(t, s, ""); len(got) != 0 || w.Size() != 11 {
+		t.Errorf("keys %q before it was published, %d bytes", got, w.Size())
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.Publish(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("Publish with an ended context = %v, want context.Canceled", err)
+	}
+	if err := w.Publish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, s, "c/k"); got != "hello world" {
+		t.Errorf("published: %q", got)
+	}
+	other := create("newer")
+	if err := other.Publish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closeIt(t, other)
+	if got := get(t, s, "c/k"); got != "newer" {
+		t.Errorf("published in its place: %q", got)
+	}
+	if got := readAll(t, w, w.Size()); got != "hello world" {
+		t.Errorf("read by the one who wrote it: %q", got)
+	}
+	closeIt(t, w)
+	if got := get(t, s, "c/k"); got != "newer" {
+		t.Errorf("after the older one was closed: %q", got)
+	}
+}
+
+func testTouch(t *testing.T, s blob.Store) {
+	t.Helper()
+	toucher, ok := s.(blob.Toucher)
+	if !ok {
+		t.Skip("this store cannot be told when an object was of use")
+	}
+	put(t, s, "a/k", "1")
+	when := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
+	if err := toucher.Touch(t.Context(), "a/k", when); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := s.Stat(t.Context(), "a/k"); err != nil || !info.Modified.Equal(when) {
+		t.Errorf("Stat = %+v, %v; want modified %s", info, err, when)
+	}
+	if err := toucher.Touch(t.Context(), "a/nothing", when); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("Touch of nothing = %v, want ErrNotFound", err)
+	}
+}
+
+func testSweep(t *testing.T, s blob.Store) {
+	t.Helper()
+	sweeper, ok := s.(blob.Sweeper)
+	if !ok {
+		t.Skip("in this store nothing stays behind")
+	}
+	put(t, s, "k", "kept")
+	var w blob.Creating
+	if c, ok := s.(blob.Creator); ok {
+		var err error
+		if w, err = c.Create(t.Context(), "new"); err != nil {
+			t.Fatal(err)
+		}
+		write(t, w, "living")
+	}
+	if err := sweeper.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w != nil {
+		if err := w.Publish(t.Context()); err != nil {
+			t.Errorf("Publish after a sweep: %v", err)
+		}
+		closeIt(t, w)
+	}
+	if got := get(t, s, "k"); got != "kept" {
+		t.Errorf("after a sweep: %q", got)
 	}
 }
