@@ -147,7 +147,11 @@ func (p Picture) filters(width, height int) string {
 	}
 	scale := fmt.Sprintf("scale=%d:%d", width, height)
 	if p.Light == SDR {
-		f = append(f, fmt.Sprintf("%s:in_color_matrix=%s:out_color_matrix=bt709:out_range=tv", scale, p.matrix()), "format=yuv420p")
+		scale += ":in_color_matrix=" + string(p.matrix()) + ":out_color_matrix=bt709:out_range=tv"
+		if p.matrix() != BT709 {
+			scale += ":flags=bicubic+accurate_rnd+full_chroma_int" // without these the colours are off by 2 or 3 of 255
+		}
+		f = append(f, scale, "format=yuv420p")
 	} else {
 		// Smaller first: what follows is dear for each pixel. Then to linear light, to BT.709's primaries, the highlights
 		// rolled off, and back.
@@ -156,7 +160,7 @@ func (p Picture) filters(width, height int) string {
 			transfer = "arib-std-b67"
 		}
 		f = append(f, scale, "format=yuv420p10le",
-			"zscale=tin="+transfer+":pin=bt2020:min=bt2020nc:t=linear:npl=100", "format=gbrpf32le",
+			"setparams=color_primaries=bt2020:color_trc="+transfer+":colorspace=bt2020nc", "zscale=t=linear:npl=100", "format=gbrpf32le",
 			"zscale=p=bt709", "tonemap=hable:desat=0", "zscale=t=bt709:m=bt709:r=tv", "format=yuv420p")
 	}
 	f = append(f, p.Turn.filters()...)

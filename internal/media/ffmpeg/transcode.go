@@ -65,7 +65,7 @@ func (in Input) timing(beside []int) (before, after []string) {
 
 func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	before, after := in.timing(a.Beside)
-	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin", "-threads:v", strconv.Itoa(threads), "-noautorotate"}, before...)
+	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin", "-threads:v", strconv.Itoa(threads)}, before...)
 	args = append(args, input(in)...)
 	// Frames that do not come after the one before are dropped: a muxer would move them.
 	filters := "select='isnan(prev_selected_pts)+gt(pts,prev_selected_pts)'"
@@ -75,7 +75,9 @@ func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	if a.Skip > 0 {
 		filters += fmt.Sprintf(",trim=start_frame=%d", a.Skip)
 	}
-	filters += fmt.Sprintf(",%s,setpts='round(PTS+%d/TB)'", a.Picture.filters(a.Settings.Width, a.Settings.Height), TranscodeLead)
+	upright := a.Picture
+	upright.Turn = Turn{} // ffmpeg turns what it reads from a file, before these filters
+	filters += fmt.Sprintf(",%s,setpts='round(PTS+%d/TB)'", upright.filters(a.Settings.Width, a.Settings.Height), TranscodeLead)
 	args = append(args, "-map", "0:"+strconv.Itoa(a.Stream), "-an", "-sn", "-dn", "-vf", filters)
 	args = append(args, x264(a.Settings, fps(a.Rate), threads)...)
 	args = append(args, "-force_key_frames", fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+%d))", group))

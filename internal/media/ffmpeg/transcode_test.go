@@ -67,16 +67,32 @@ func TestTranscodeTimes(t *testing.T) {
 		demuxer string
 		film    func(t *testing.T) string
 	}{
-		"mkv":      {"matroska", func(t *testing.T) string { return get(t, films.Spec{Container: films.MKV, BFrames: 2, Rate: films.NTSC}) }},
-		"webm":     {"matroska", func(t *testing.T) string { return get(t, films.Spec{Container: films.WebM, Video: films.VP9, Audio: films.Opus}) }},
+		"mkv": {"matroska", func(t *testing.T) string {
+			return get(t, films.Spec{Container: films.MKV, BFrames: 2, Rate: films.NTSC})
+		}},
+		"webm": {"matroska", func(t *testing.T) string {
+			return get(t, films.Spec{Container: films.WebM, Video: films.VP9, Audio: films.Opus})
+		}},
 		"variable": {"mov", func(t *testing.T) string { return get(t, films.Spec{VariableRate: true, BFrames: 2}) }},
-		"hidden":   {"mov", func(t *testing.T) string { return get(t, films.Spec{Duration: 3 * time.Second, BFrames: 2, Hide: 700 * time.Millisecond}) }},
-		"open":     {"mov", func(t *testing.T) string { return get(t, films.Spec{Duration: 3 * time.Second, BFrames: 3, OpenGOP: true}) }},
-		"prores":   {"mov", func(t *testing.T) string { return get(t, films.Spec{Container: films.MOV, Video: films.ProRes, PixFmt: "yuv422p10le", Audio: films.PCM}) }},
-		"avi":      {"avi", func(t *testing.T) string { return get(t, films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3, Rate: films.NTSC}) }},
-		"fields":   {"mpegts", func(t *testing.T) string { return get(t, films.Spec{Container: films.TS, Video: films.MPEG2, Interlaced: true, Rate: films.Rate{Num: 25, Den: 1}}) }},
-		"120":      {"mov", func(t *testing.T) string { return get(t, films.Spec{Duration: time.Second, Rate: films.Rate{Num: 120, Den: 1}}) }},
-		"ts":       {"mpegts", func(t *testing.T) string { return get(t, films.Spec{Container: films.TS, BFrames: 2}) }},
+		"hidden": {"mov", func(t *testing.T) string {
+			return get(t, films.Spec{Duration: 3 * time.Second, BFrames: 2, Hide: 700 * time.Millisecond})
+		}},
+		"open": {"mov", func(t *testing.T) string {
+			return get(t, films.Spec{Duration: 3 * time.Second, BFrames: 3, OpenGOP: true})
+		}},
+		"prores": {"mov", func(t *testing.T) string {
+			return get(t, films.Spec{Container: films.MOV, Video: films.ProRes, PixFmt: "yuv422p10le", Audio: films.PCM})
+		}},
+		"avi": {"avi", func(t *testing.T) string {
+			return get(t, films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3, Rate: films.NTSC})
+		}},
+		"fields": {"mpegts", func(t *testing.T) string {
+			return get(t, films.Spec{Container: films.TS, Video: films.MPEG2, Interlaced: true, Rate: films.Rate{Num: 25, Den: 1}})
+		}},
+		"120": {"mov", func(t *testing.T) string {
+			return get(t, films.Spec{Duration: time.Second, Rate: films.Rate{Num: 120, Den: 1}})
+		}},
+		"ts": {"mpegts", func(t *testing.T) string { return get(t, films.Spec{Container: films.TS, BFrames: 2}) }},
 		"wrapped": {"mpegts", func(t *testing.T) string {
 			return remade(t, get(t, films.Spec{Duration: 4 * time.Second, BFrames: 2}), "ts", nil, append(copied, "-output_ts_offset", "95440.7"))
 		}},

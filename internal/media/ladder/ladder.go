@@ -1,7 +1,6 @@
 package ladder
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -75,16 +74,16 @@ func steps() []step {
 	}
 }
 
-// Rungs are the renditions of the film, highest first: those of the ladder that are not above the film, and one of
-// the film's own size. Each has a lower MaxRate than the one before.
+// Rungs are the renditions of the film, highest first: one of the film's own size, and those of the ladder that are
+// clearly below it. Each has a lower MaxRate than the one before.
 func Rungs(f Film, q Quality) []Rung {
-	short := min(f.Width, f.Height)
-	if short < 1 {
+	if min(f.Width, f.Height) < 1 {
 		return nil
 	}
-	rungs := []Rung{rung(f, q, even(short), true)}
+	own := even(min(f.Width, f.Height))
+	rungs := []Rung{rung(f, q, own, true)}
 	for _, s := range steps() {
-		if s.lines < even(short) && (s.basic || q != Basic) {
+		if s.lines*10 < own*9 && (s.basic || q != Basic) {
 			rungs = append(rungs, rung(f, q, s.lines, false))
 		}
 	}
@@ -95,8 +94,7 @@ func rung(f Film, q Quality, lines int, own bool) Rung {
 	r := Rung{Name: strconv.Itoa(lines) + "p", Lines: lines, Own: own}
 	r.Width, r.Height = size(f, lines)
 	r.Preset, r.CRF = "veryfast", crf(q)
-	full := full(q, lines, f.Rate)
-	r.MaxRate = capped(f, lines, full)
+	r.MaxRate = full(q, r.Width, r.Height, f.Rate) / 4 * quarters(f, q)
 	r.Buffer = r.MaxRate
 	r.Level = lowestLevel(r.Encode, f.rate())
 	r.Codec = codec(r.Level)
@@ -138,17 +136,21 @@ func size(f Film, lines int) (width, height int) {
 // even is the largest even number that is not above n, and at least 2.
 func even(n int) int { return max(2, n&^1) }
 
-// full is the bit rate of so many lines for a film that needs it: between two steps it grows like their areas.
-func full(q Quality, lines int, rate Rate) int64 {
+// full is the bit rate of pictures of that size in a film that needs it. The steps are for 16:9, where their areas
+// count; between two the rate grows evenly with the area, both as logarithms.
+func full(q Quality, width, height int, rate Rate) int64 {
+	lines := math.Sqrt(float64(width) * float64(height) * 9 / 16)
 	all := steps()
-	i := slices.IndexFunc(all, func(s step) bool { return s.lines <= lines })
+	i := slices.IndexFunc(all, func(s step) bool { return float64(s.lines) <= lines })
 	if i < 0 {
 		i = len(all) - 1
 	}
-	f := float64(all[i].rate)
-	if all[i].lines != lines {
-		f *= math.Pow(float64(lines)/float64(all[i].lines), 1.5)
+	low, high := all[i], all[max(0, i-1)]
+	if i == 0 || lines < float64(low.lines) { // beyond the ends
+		low, high = all[i], step{lines: 2 * all[i].lines, rate: 3 * all[i].rate}
 	}
+	part := math.Log(lines/float64(low.lines)) / math.Log(float64(high.lines)/float64(low.lines))
+	f := float64(low.rate) * math.Pow(float64(high.rate)/float64(low.rate), part)
 	switch q {
 	case Basic:
 		f *= 0.8
@@ -170,20 +172,15 @@ func full(q Quality, lines int, rate Rate) int64 {
 // tidy rounds to multiples of 20 kbit/s.
 func tidy(f float64) int64 { return max(40_000, int64(math.Round(f/20_000))*20_000) }
 
-// capped takes from a rung what the film cannot fill: a film of few bits at its own size needs fewer at a smaller one.
-// It goes down by quarters, so that films share settings (and started processes), and never below one.
-func capped(f Film, lines int, full int64) int64 {
+// quarters of the full bit rates are what the film's ladder gets, 1 to 4: a film of few bits at its own size needs few at
+// smaller ones. They are whole so that films share settings, and with them started processes.
+func quarters(f Film, q Quality) int64 {
 	if f.Bandwidth <= 0 {
-		return full
+		return 4
 	}
-	// x264 at these presets needs about half as much again for the same picture, twice as much of what HEVC has.
-	need := 2 * float64(f.Bandwidth) * math.Pow(float64(lines)/float64(min(f.Width, f.Height)), 1.5)
-	for quarters := int64(1); quarters < 4; quarters++ {
-		if part := full / 4 * quarters; float64(part) >= need {
-			return part
-		}
-	}
-	return full
+	// x264 at these presets needs up to twice the bits for the same picture.
+	need := 2 * float64(f.Bandwidth)
+	return min(4, max(1, int64(math.Ceil(4*need/float64(full(q, f.Width, f.Height, f.Rate))))))
 }
 
 // overhead is what boxes cost: a fragment's head, and a few bytes a frame.
@@ -210,9 +207,8 @@ func Master(f Film, q Quality, side int) Encode {
 		w, h = int(math.Round(float64(w)*float64(side)/float64(long))), int(math.Round(float64(h)*float64(side)/float64(long)))
 	}
 	e := Encode{Width: even(w), Height: even(h), Preset: "veryfast", CRF: masterCRF(q)}
-	lines := min(e.Width, e.Height)
-	// The reference page measured 12 Mbit/s at 1080p; the ladder's rate for plus there is 5.6.
-	e.MaxRate = tidy(float64(full(cmp.Or(q, Plus), lines, f.Rate)) * 12.0 / 5.6)
+	// Grainy 1080p at CRF 18 was measured at 12 Mbit/s; the ladder's rate for plus there is 5.6.
+	e.MaxRate = tidy(float64(full(Plus, e.Width, e.Height, f.Rate)) * 12.0 / 5.6)
 	e.Buffer = 2 * e.MaxRate
 	e.Level = lowestLevel(e, f.rate())
 	e.Codec = codec(e.Level)
