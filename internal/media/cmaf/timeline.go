@@ -73,10 +73,11 @@ func NewTimeline(t *mp4.Track) (*Timeline, error) {
 			return nil, fmt.Errorf("%w: %v have to be decoded for segment %d", ErrNotCuttable, t.Time(lead), i)
 		}
 	}
-	l.step = min(t.Duration(0), int64(t.Timescale))
+	l.step = t.Duration(0)
 	if l.Len() > 1 {
-		l.step = min(l.Time(1)-l.Time(0), int64(t.Timescale))
+		l.step = l.Time(1) - l.Time(0)
 	}
+	l.step = min(l.step, int64(t.Timescale), math.MaxInt32/16)
 	return l, nil
 }
 
@@ -143,16 +144,14 @@ func (l *Timeline) check() error {
 	if start := l.Time(0); start+int64(t.Timescale) < 0 { // Base
 		return fmt.Errorf("%w: track %d begins %v before the film", ErrNotCuttable, t.ID, t.Time(-start))
 	}
-	before := l.Time(0)
 	for k := range t.Len() {
-		at := l.Time(k)
-		if at-before > math.MaxInt32 {
-			return fmt.Errorf("%w: picture %d is shown for %d ticks", ErrNotCuttable, k, at-before)
+		// However an encoder moves them, offsets take 32 bits.
+		if d := l.Time(k) - l.Time(max(0, k-maxReorder-Reorder)); d > math.MaxInt32/2 {
+			return fmt.Errorf("%w: pictures up to %d are shown for %d ticks", ErrNotCuttable, k, d)
 		}
 		if t.Size(k) == 0 {
 			return fmt.Errorf("%w: picture %d has no bytes", ErrNotCuttable, k)
 		}
-		before = at
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
 package mp4
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/Eyevinn/mp4ff/avc"
+	"github.com/Eyevinn/mp4ff/bits"
 )
 
 // maxParameterSet is the longest parameter set that is looked into; real ones have tens of bytes.
@@ -46,8 +48,8 @@ func (t *Track) parseAVC(b []byte) error {
 		p.Interlaced = p.Interlaced || !sps.FrameMbsOnlyFlag
 		if v := sps.VUI; v != nil {
 			p.shape(v.SampleAspectRatioWidth, v.SampleAspectRatioHeight)
-			if v.ColourDescriptionFlag {
-				p.Transfer, p.Matrix = int(v.TransferCharacteristics), int(v.MatrixCoefficients)
+			if transfer, matrix, ok := avcColour(set); ok {
+				p.Transfer, p.Matrix = transfer, matrix
 			}
 		}
 	}
@@ -64,7 +66,8 @@ func readAVCSet(set []byte) (sps *avc.SPS, err error) {
 	if len(set) < 4 || len(set) > maxParameterSet {
 		return nil, fmt.Errorf("%d bytes", len(set))
 	}
-	if sps, err = avc.ParseSPSNALUnit(set, true); err != nil && sps == nil {
+	// Not the whole VUI: the library believes a count in it (cpb_cnt_minus1) whatever the set's length.
+	if sps, err = avc.ParseSPSNALUnit(set, false); err != nil && sps == nil {
 		return nil, err
 	}
 	// The end of the VUI may be odd: what counts comes before it.
@@ -72,6 +75,93 @@ func readAVCSet(set []byte) (sps *avc.SPS, err error) {
 		return nil, fmt.Errorf("%dx%d pixels", sps.Width, sps.Height)
 	}
 	return sps, nil
+}
+
+// avcColour reads the colour description of a sequence parameter set (14496-10, 7.3.2.1.1 and E.1.1). ok is false where there
+// is none.
+func avcColour(set []byte) (transfer, matrix int, ok bool) {
+	r := bits.NewEBSPReader(bytes.NewReader(set))
+	golombs := func(n int) {
+		for range n {
+			r.ReadExpGolomb()
+		}
+	}
+	r.Read(8)
+	profile := r.Read(8)
+	r.Read(16)
+	golombs(1)
+	switch profile {
+	case 100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135:
+		lists := 8
+		if r.ReadExpGolomb() == 3 {
+			r.ReadFlag()
+			lists = 12
+		}
+		golombs(2)
+		r.ReadFlag()
+		if r.ReadFlag() {
+			for i := range lists {
+				if r.ReadFlag() {
+					skipScaling(r, i)
+				}
+			}
+		}
+	}
+	golombs(1)
+	switch r.ReadExpGolomb() { // pic_order_cnt_type
+	case 0:
+		golombs(1)
+	case 1:
+		r.ReadFlag()
+		golombs(2)
+		golombs(int(min(r.ReadExpGolomb(), 255)))
+	}
+	golombs(1)
+	r.ReadFlag()
+	golombs(2)
+	if !r.ReadFlag() {
+		r.ReadFlag()
+	}
+	r.ReadFlag()
+	if r.ReadFlag() {
+		golombs(4) // cropping
+	}
+	if !r.ReadFlag() {
+		return 0, 0, false
+	}
+	if r.ReadFlag() && r.Read(8) == avc.ExtendedSAR {
+		r.Read(32)
+	}
+	if r.ReadFlag() {
+		r.ReadFlag() // overscan
+	}
+	if !r.ReadFlag() {
+		return 0, 0, false
+	}
+	r.Read(4)
+	if !r.ReadFlag() {
+		return 0, 0, false
+	}
+	r.Read(8)
+	transfer, matrix = int(r.Read(8)), int(r.Read(8))
+	return transfer, matrix, r.AccError() == nil
+}
+
+// skipScaling skips scaling list i.
+func skipScaling(r *bits.EBSPReader, i int) {
+	size := 16
+	if i >= 6 {
+		size = 64
+	}
+	last, next := 8, 8
+	for range size {
+		if next != 0 {
+			next = (last + r.ReadSignedGolomb() + 256) % 256
+		}
+		if next != 0 {
+			last = next
+		}
+	}
 }
 
 // shape notes the shape of pixels that a parameter set says; pasp, read after it, has the last word.

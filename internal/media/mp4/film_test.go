@@ -132,6 +132,36 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// TestColour wants the colours of the sample entry, and those of the parameter set where it has none.
+func TestColour(t *testing.T) {
+	t.Parallel()
+	colours := []string{"-color_primaries", "bt470bg", "-color_trc", "smpte170m", "-colorspace", "bt470bg"}
+	source := func(codec []string) []string {
+		return slices.Concat([]string{"-f", "lavfi", "-i", "testsrc2=s=192x108:r=30:d=1"}, codec, colours)
+	}
+	tests := map[string][]string{
+		"avc":            source(mediatest.X264("30")),
+		"avc, matrices":  source(mediatest.X264("30", "-x264-params", "cqm=jvt")),
+		"avc, sar, crop": source(mediatest.X264("30", "-vf", "crop=190:106,setsar=7/5")),
+		"avc, baseline":  source(mediatest.X264("30", "-profile:v", "baseline", "-bf", "0")),
+		"hevc":           source(mediatest.X265("keyint=30:colorprim=bt470bg:transfer=smpte170m:colormatrix=bt470bg")),
+	}
+	for name, args := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			film, err := os.ReadFile(mediatest.Film(t, "f.mp4", append(args, "-movflags", "+write_colr")...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, film := range [][]byte{film, bytes.ReplaceAll(film, []byte("colrnclx"), []byte("freenclx"))} {
+				if p := mustParse(t, film).Video().Picture; p.Transfer != 6 || p.Matrix != 5 {
+					t.Errorf("transfer %d and matrix %d, want 6 and 5 (colr: %v)", p.Transfer, p.Matrix, bytes.Contains(film, []byte("colr")))
+				}
+			}
+		})
+	}
+}
+
 // TestCompose makes plain MP4s of what is none and lets ffmpeg, mp4ff and our own reader compare.
 func TestCompose(t *testing.T) {
 	t.Parallel()
