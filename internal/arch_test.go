@@ -19,6 +19,7 @@ var rooms = map[string]string{
 	"media":    "media media/ point",
 	"blob":     "film point blob/",
 	"sqldb":    "point",
+	"scratch":  "",
 	"outbound": "",
 	"queue":    "film point",
 	"token":    "film",
@@ -29,9 +30,10 @@ var rooms = map[string]string{
 	"keep/check":   "film keep/vault keep/catalog",
 	"keep/backup":  "blob blob/fs keep/catalog sqldb",
 
-	"intake": "film keep/ media media/ outbound point",
+	"intake": "film keep/ media media/ derive/export scratch outbound point",
 
 	"derive":             "film blob point",
+	"derive/export":      "film blob derive keep/vault media/ scratch point",
 	"derive/hls":         "film media/",
 	"derive/passthrough": "film derive/reel media/",
 	"derive/reel":        "film keep/vault media/",

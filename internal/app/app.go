@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,8 +15,10 @@ import (
 
 	"filmcan/internal/blob/fs"
 	"filmcan/internal/derive"
+	"filmcan/internal/derive/export"
 	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/derive/reel"
+	"filmcan/internal/film"
 	"filmcan/internal/front/api"
 	"filmcan/internal/front/master"
 	"filmcan/internal/front/play"
@@ -26,6 +29,7 @@ import (
 	"filmcan/internal/media/ffmpeg"
 	"filmcan/internal/media/mp4"
 	"filmcan/internal/outbound"
+	"filmcan/internal/scratch"
 	"filmcan/internal/token"
 )
 
@@ -40,6 +44,7 @@ type App struct {
 	outbound *outbound.Client
 	intake   *intake.Intake
 	derived  *derive.Cache
+	export   *export.Exporter
 	webhooks *webhook.Deliverer
 
 	api     *api.API
@@ -106,19 +111,24 @@ func (a *App) components(ctx context.Context) error {
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return fmt.Errorf("make folder of jobs: %w", err)
 	}
-	a.intake, err = intake.New(intake.Config{MaxInput: a.cfg.MaxInput, WorkDir: work, ScrubEvery: a.cfg.ScrubEvery, Jobs: a.cfg.MediaJobs},
-		a.catalog, a.store.Vault, a.outbound, a.ffmpeg, a.log)
-	if err != nil {
-		return err
-	}
-
 	derived, err := fs.OpenDisposable(filepath.Join(a.cfg.Data, derivedDir))
 	if err != nil {
 		return err
 	}
 	a.derived = derive.New(derived, map[string]derive.Maker{
 		reel.IndexKind: derive.Bytes(reel.IndexMaker(a.store.Vault, mp4.Limits{})),
+		film.KindBase:  a.encoded, film.KindSound: a.encoded,
 	}, derivedConfig(a.cfg, derived), a.log)
+	folders, err := scratch.Open(work)
+	if err != nil {
+		return err
+	}
+	a.export = export.New(export.Config{Jobs: a.cfg.MediaJobs}, a.store.Vault, a.ffmpeg, folders, a.derived, a.log)
+	a.intake, err = intake.New(intake.Config{MaxInput: a.cfg.MaxInput, WorkDir: work, ScrubEvery: a.cfg.ScrubEvery, Jobs: a.cfg.MediaJobs},
+		a.catalog, a.store.Vault, a.outbound, a.ffmpeg, a.export, a.log)
+	if err != nil {
+		return err
+	}
 	a.intake.YieldTo(a.derived.Yield)
 	packager := passthrough.New(reel.New(a.store.Vault, a.derived, reel.Config{}))
 
@@ -132,6 +142,11 @@ func (a *App) components(ctx context.Context) error {
 	a.uploads = upload.New(uploads, a.catalog, a.store.Vault, a.intake.Recognize, signer, a.log)
 	a.webhooks = webhook.New(a.catalog, a.outbound, addresses, webhook.Default(), a.log)
 	return nil
+}
+
+// encoded makes what is encoded of whole films anew, where the store has lost it.
+func (a *App) encoded(ctx context.Context, artifact film.Artifact, w io.Writer) error {
+	return a.export.Make(ctx, artifact, w)
 }
 
 // Run serves and works until the context ends, then drains: it stops accepting, lets requests and jobs finish for as
@@ -164,6 +179,9 @@ func (a *App) Close() error {
 		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if a.export != nil {
+		a.export.Close()
 	}
 	if a.derived != nil {
 		a.derived.Close()

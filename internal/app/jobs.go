@@ -19,6 +19,15 @@ func (a *App) jobs() {
 	queue.Handle(q, ingest, func(ctx context.Context, args film.IngestUploaded, at queue.Attempt) error {
 		return a.intake.Ingest(ctx, film.IngestAsset(args), at.Number, at.Max)
 	})
+	ingest.Lane = queue.Encode
+	ingest.Timeout = 10 * 24 * time.Hour
+	queue.Handle(q, ingest, func(ctx context.Context, args film.EncodeAsset, at queue.Attempt) error {
+		return a.intake.Encode(ctx, args, at.Number, at.Max)
+	})
+	queue.Handle(q, queue.Options{Lane: queue.Encode, MaxAttempts: 5, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute)},
+		func(ctx context.Context, args film.MakeBase, _ queue.Attempt) error {
+			return a.intake.MakeBase(ctx, args)
+		})
 	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 200, Timeout: time.Minute, Backoff: queue.Exponential(time.Second, 10*time.Minute)},
 		func(ctx context.Context, args film.DeliverEvent, _ queue.Attempt) error {
 			return a.webhooks.Deliver(ctx, args)
@@ -33,10 +42,7 @@ func (a *App) jobs() {
 		})
 	queue.Handle(q, queue.Options{Lane: queue.Short, MaxAttempts: 25, Timeout: 10 * time.Minute},
 		func(ctx context.Context, args film.PurgeFilm, _ queue.Attempt) error {
-			if err := a.intake.PurgeFilm(ctx, args); err != nil {
-				return err
-			}
-			return a.derived.Forget(ctx, args.Film)
+			return a.intake.PurgeFilm(ctx, args)
 		})
 	queue.Handle(q, queue.Options{Lane: queue.Slow, MaxAttempts: 3, Timeout: 24 * time.Hour},
 		func(ctx context.Context, args film.ScrubFilms, _ queue.Attempt) error {

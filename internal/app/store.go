@@ -65,7 +65,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger, alone bool) (_
 	s.queue = queue.New(queue.Config{
 		Write: s.DB.Write(), Read: s.DB.Read(), Pool: s.DB.Pool(), Log: log,
 		Grace:   cfg.DrainTimeout,
-		Workers: map[queue.Lane]int{queue.Fetch: max(downloads, cfg.MediaJobs), queue.Media: cfg.MediaJobs},
+		Workers: map[queue.Lane]int{queue.Fetch: max(downloads, cfg.MediaJobs), queue.Media: cfg.MediaJobs, queue.Encode: cfg.MediaJobs},
 	})
 	if err := s.DB.Migrate(ctx, catalog.Migrations(), s.queue.Migrate); err != nil {
 		return nil, err

@@ -2,22 +2,48 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
 	"filmcan/internal/film"
 	"filmcan/internal/keep/vault"
+	"filmcan/internal/media/ffmpeg"
 	"filmcan/internal/media/mp4"
 	"filmcan/internal/media/sniff"
 )
 
-// view is what a look at a film came to: the facts, and how its master comes about.
+// view is what a look at the film came to: the facts, and how its master comes about.
 type view struct {
+	plan plan
+	// found are the facts; of a film whose master is to be encoded they are not known yet.
 	found film.Found
-	// master makes the master once the source is sealed; nil where the source is the master.
+	// index is that of the master, or, where that is to be encoded, of the source; nil where nothing could be indexed.
+	index *mp4.Index
+	// probe is set where ffprobe looked at the source, and the primary streams with it.
+	probe        *ffmpeg.Probe
+	video, audio *ffmpeg.Stream
+	kind         sniff.Kind
+	// master makes the master once the source is sealed; nil where the source is the master, or it is to be encoded.
 	master func(source vault.Sealed) (vault.Sealed, error)
 	// release frees what the master is made from outside of the vault: files, or memory; nil where there is nothing.
 	release func() error
+}
+
+// encodes reports whether something must be encoded before the film is ready. Sound that is merely not for everybody
+// (5.1, HE-AAC) can wait: who listens has it made.
+func (v *view) encodes() bool {
+	return v.plan.encodes() || v.found.Base.EncodedVideo || v.found.Base.EncodedSound && len(v.plan.reasons) > 0
+}
+
+// close frees what the view holds. Once is enough, twice does no harm.
+func (v *view) close() error {
+	if v.release == nil {
+		return nil
+	}
+	release := v.release
+	v.release = nil
+	return release()
 }
 
 // formatMP4 is ffprobe's name of the container, as the API shows it.
@@ -26,22 +52,40 @@ const formatMP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 // examine looks at the film and decides what becomes of it. Nothing is written, but for films that are in the wrong
 // container alone: their master is made here.
 func (in *Intake) examine(ctx context.Context, a film.Asset, src *source) (*view, error) {
-	kind, err := src.kind()
+	kind, missing, err := src.kind()
 	if err != nil {
 		return nil, err
 	}
-	switch kind {
-	case sniff.MP4, sniff.MOV:
-		return in.examineMP4(ctx, a, src)
-	default:
-		if kind.Demuxer() == "" {
-			return nil, sayKind(kind, a.IngestType)
-		}
-		return in.examineOther(ctx, a, src, kind)
+	if kind.Demuxer() == "" {
+		return nil, sayKind(kind, a.IngestType)
 	}
+	var cut *plan
+	if missing > 0 {
+		cut = truncated(missing, "bytes")
+	}
+	if kind == sniff.MP4 || kind == sniff.MOV {
+		v, err := in.examineMP4(ctx, a, src, kind)
+		e, ok := errors.AsType[*mp4.Error](err)
+		if !ok || e.Kind != mp4.Truncated || e.Whole == 0 {
+			return v, err
+		}
+		// What is whole is copied into a master, or encoded.
+		cut = truncated(int64(e.Samples-e.Whole), "frames and packets of sound")
+	}
+	if cut != nil {
+		in.log.WarnContext(ctx, "input is cut off, what is whole is kept", "asset", a.ID, "film", a.Film, "missing", cut.details[0])
+	}
+	return in.examineOther(ctx, a, src, kind, cut)
 }
 
-func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source) (*view, error) {
+// truncated is what is wrong with a film that ends too early.
+func truncated(missing int64, what string) *plan {
+	p := &plan{}
+	p.because(film.ReasonUnexpectedFile, nonStandard, "The input is incomplete: it lacks the last %d %s.", missing, what)
+	return p
+}
+
+func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source, kind sniff.Kind) (*view, error) {
 	done, err := in.tables.take(ctx)
 	if err != nil {
 		return nil, err
@@ -56,11 +100,20 @@ func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source) (*v
 	if err != nil {
 		return nil, err
 	}
-	v := &view{found: describe(x, formatMP4, verdict.Master)}
-	if verdict.Master {
-		v.found.Master.Kind = film.MasterSource
+	v := &view{plan: decideIndexed(x, verdict, a.Settings.MaxTier), index: x, kind: kind}
+	if v.plan.master == film.MasterMade {
+		done()
+		composes = true // given back already
+		_, err := in.viewSealed(ctx, a, v)
+		return v, err
+	}
+	v.found = describe(x, formatMP4, verdict.Master)
+	v.found.Master.Kind = v.plan.master
+	if v.plan.master == film.MasterSource {
+		v.found.Base = basis(film.PartSource, x, verdict)
 		return v, nil
 	}
+	v.found.Base = basis(film.PartMaster, x, verdict)
 	head, ranges, err := mp4.ComposeHead(x)
 	if err != nil {
 		return nil, err
@@ -70,7 +123,6 @@ func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source) (*v
 		done()
 		return nil
 	}
-	v.found.Master.Kind = film.MasterComposed
 	v.master = func(vault.Sealed) (vault.Sealed, error) {
 		body := make([]vault.Extent, len(ranges))
 		for i, r := range ranges {
@@ -81,8 +133,7 @@ func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source) (*v
 	return v, nil
 }
 
-// index reads an MP4's tables and judges them. A film that cannot be prepared is a *failure; what comes back is a
-// master, or can be composed into one.
+// index reads an MP4's tables and judges them. What is no film, or a damaged one, is a *failure.
 func (in *Intake) index(ctx context.Context, r io.ReaderAt, size int64, tier film.Tier) (*mp4.Index, *mp4.Verdict, error) {
 	x, err := mp4.Parse(ctx, r, size, in.cfg.Limits)
 	if err != nil {
@@ -91,16 +142,6 @@ func (in *Intake) index(ctx context.Context, r io.ReaderAt, size int64, tier fil
 	verdict, err := mp4.Check(ctx, x, r, mp4.Tier(tier))
 	if err != nil {
 		return nil, nil, sayParse(err)
-	}
-	if !verdict.Standard() || !verdict.Master && !verdict.Composable {
-		reasons := film.Reasons{}
-		for key, value := range verdict.Reasons {
-			reasons[film.Reason(key)] = value
-		}
-		if len(reasons) == 0 {
-			reasons[film.ReasonUnexpectedFile] = nonStandard
-		}
-		return nil, nil, sayReasons(reasons, verdict.Details)
 	}
 	return x, verdict, nil
 }

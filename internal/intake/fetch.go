@@ -44,8 +44,11 @@ type sink interface {
 	Restart() error
 }
 
-// meter shows how far a download is.
-type meter struct{ done, total atomic.Int64 }
+// meter shows how far a download is in bytes, or, where encoding is set, an encoding in nanoseconds of film.
+type meter struct {
+	done, total atomic.Int64
+	encoding    atomic.Bool
+}
 
 // download is one file on its way into a sink.
 type download struct {

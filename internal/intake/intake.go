@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"filmcan/internal/derive/export"
 	"filmcan/internal/film"
 	"filmcan/internal/keep/catalog"
 	"filmcan/internal/keep/vault"
@@ -16,6 +17,7 @@ import (
 	"filmcan/internal/media/mp4"
 	"filmcan/internal/outbound"
 	"filmcan/internal/point"
+	"filmcan/internal/scratch"
 )
 
 // Config of an [Intake]. Zero values take those of [Default]; only WorkDir has none.
@@ -58,8 +60,9 @@ type Intake struct {
 	vault   *vault.Vault
 	client  *outbound.Client
 	ffmpeg  *ffmpeg.Runner
+	export  *export.Exporter
 	log     *slog.Logger
-	folders *folders
+	folders *scratch.Folders
 	rooms   *rooms
 	// turns are Jobs; tables is for one film: an index may take hundreds of megabytes.
 	turns, tables turns
@@ -67,7 +70,9 @@ type Intake struct {
 }
 
 // New returns an intake and removes what crashed ones left in the work folder.
-func New(cfg Config, c *catalog.Catalog, v *vault.Vault, client *outbound.Client, runner *ffmpeg.Runner, log *slog.Logger) (*Intake, error) {
+func New(cfg Config, c *catalog.Catalog, v *vault.Vault, client *outbound.Client, runner *ffmpeg.Runner,
+	exporter *export.Exporter, log *slog.Logger,
+) (*Intake, error) {
 	def := Default()
 	f, d := cfg.Fetch, def.Fetch
 	cfg.MaxInput = cmp.Or(cfg.MaxInput, def.MaxInput)
@@ -80,12 +85,12 @@ func New(cfg Config, c *catalog.Catalog, v *vault.Vault, client *outbound.Client
 	cfg.ScrubEvery = cmp.Or(cfg.ScrubEvery, def.ScrubEvery)
 	cfg.Patience = cmp.Or(cfg.Patience, def.Patience)
 	cfg.Jobs = cmp.Or(cfg.Jobs, def.Jobs)
-	folders, err := openFolders(cfg.WorkDir)
+	folders, err := scratch.Open(cfg.WorkDir)
 	if err != nil {
 		return nil, err
 	}
 	return &Intake{
-		cfg: cfg, catalog: c, vault: v, client: client, ffmpeg: runner, log: log, folders: folders, rooms: newRooms(v.Room),
+		cfg: cfg, catalog: c, vault: v, client: client, ffmpeg: runner, export: exporter, log: log, folders: folders, rooms: newRooms(v.Room),
 		turns: newTurns(cfg.Jobs), tables: newTurns(1),
 	}, nil
 }
@@ -97,14 +102,20 @@ var errGone = errors.New("the asset is no longer preparing")
 const busyPause = 2 * time.Second
 
 // Ingest is the handler of [film.IngestAsset]. Attempt counts the runs from 1; beyond last there was no more luck, and
-// the asset becomes errored. What is the input's doing ends in an errored asset and no error.
+// the asset becomes errored. What is the input's doing ends in an errored asset and no error. A film that must be encoded
+// is ordered to be: [Intake.Encode] takes it from there.
 func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, last int) error {
-	a, err := in.catalog.AssetForWork(ctx, job.Asset)
+	return in.run(ctx, job.Asset, attempt, last, in.prepare)
+}
+
+// run does one step of an asset's preparation, and what is to be done about its end.
+func (in *Intake) run(ctx context.Context, id film.AssetID, attempt, last int, step func(context.Context, film.Asset, *meter) error) error {
+	a, err := in.catalog.AssetForWork(ctx, id)
 	if film.IsCode(err, film.CodeNotFound) {
 		return nil // deleted meanwhile; its bytes are the purge's
 	}
 	if err != nil {
-		return fmt.Errorf("ingest asset %s: %w", job.Asset, err)
+		return fmt.Errorf("ingest asset %s: %w", id, err)
 	}
 	if a.Status != film.AssetPreparing {
 		// An earlier run has told the end, and died before it could say so; perhaps before it could clear up.
@@ -114,10 +125,13 @@ func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, las
 		return in.refuse(ctx, a, gaveUp(a, nil))
 	}
 	began := time.Now()
-	err = in.watched(ctx, a, func(ctx context.Context, m *meter) error { return in.prepare(ctx, a, m) })
+	err = in.watched(ctx, a, func(ctx context.Context, m *meter) error { return step(ctx, a, m) })
 	f, refused := errors.AsType[*failure](err)
 	later, _ := errors.AsType[*film.Later](err)
 	switch {
+	case errors.Is(err, errOrdered):
+		in.log.InfoContext(ctx, "asset must be encoded", "asset", a.ID, "dur", time.Since(began))
+		return nil
 	case err == nil:
 		in.log.InfoContext(ctx, "asset ready", "asset", a.ID, "dur", time.Since(began))
 		return nil
@@ -138,8 +152,14 @@ func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, las
 	return fmt.Errorf("ingest asset %s: %w", a.ID, err)
 }
 
-// prepare does all of the work. It returns a *failure where the input is to blame.
+// errOrdered ends a look at a film that must be encoded.
+var errOrdered = errors.New("the encoding is ordered")
+
+// prepare does all of the work on a film that need not be encoded. It returns a *failure where the input is to blame.
 func (in *Intake) prepare(ctx context.Context, a film.Asset, m *meter) error {
+	if a.Progress.State == film.ProgressTranscoding {
+		return errOrdered // by a run that died over it
+	}
 	src, err := in.source(ctx, a, m)
 	if err != nil {
 		return err
@@ -150,20 +170,54 @@ func (in *Intake) prepare(ctx context.Context, a film.Asset, m *meter) error {
 		return err
 	}
 	defer done()
-	v, err := in.examine(ctx, a, src)
-	if f, ok := errors.AsType[*failure](err); ok && f.film() {
-		// It is a film, if not one that this version can prepare: perhaps the only copy.
-		_, sealErr := src.seal()
-		return errors.Join(sealErr, err)
-	}
+	v, err := in.look(ctx, a, src)
 	if err != nil {
 		return err
 	}
-	err = in.finish(ctx, a, src, v)
-	if v.release != nil {
-		err = errors.Join(err, v.release())
+	if v.encodes() {
+		err = in.order(ctx, a, src, v)
+	} else {
+		err = in.finish(ctx, a, src, v)
 	}
-	return err
+	return errors.Join(err, v.close())
+}
+
+// look examines the film. One that is refused for what it is, and not for being something else, is kept: it is perhaps the
+// only copy.
+func (in *Intake) look(ctx context.Context, a film.Asset, src *source) (*view, error) {
+	v, err := in.examine(ctx, a, src)
+	if err == nil {
+		return v, nil
+	}
+	if v != nil {
+		err = errors.Join(err, v.close())
+	}
+	if f, ok := errors.AsType[*failure](err); ok && f.film() {
+		_, sealErr := src.seal()
+		return nil, errors.Join(sealErr, err)
+	}
+	return nil, err
+}
+
+// order makes everything durable that is there of a film that must be encoded, and orders that.
+func (in *Intake) order(ctx context.Context, a film.Asset, src *source, v *view) error {
+	if _, err := in.keep(src, v); err != nil {
+		return err
+	}
+	point.Hit("intake.before-order")
+	if err := overIsGone(in.catalog.AssetTranscoding(ctx, a.ID, v.plan.reasons)); err != nil {
+		return err
+	}
+	return errOrdered
+}
+
+// keep seals the source, and the master where that can be had of it.
+func (in *Intake) keep(src *source, v *view) (vault.Sealed, error) {
+	sealed, err := src.seal()
+	if err == nil && v.master != nil {
+		sealed, err = v.master(sealed)
+	}
+	return sealed, err
 }
 
 // finish seals what is not sealed yet and tells the catalog, in this order: a film is never ready before its bytes are
@@ -175,12 +229,12 @@ func (in *Intake) finish(ctx context.Context, a film.Asset, src *source, v *view
 			return err
 		}
 	}
-	sealed, err := src.seal()
+	sealed, err := in.keep(src, v)
 	if err != nil {
 		return err
 	}
-	if v.master != nil {
-		if sealed, err = v.master(sealed); err != nil {
+	if len(v.plan.reasons) > 0 {
+		if err := overIsGone(in.catalog.AssetDetected(ctx, a.ID, v.plan.reasons)); err != nil {
 			return err
 		}
 	}
@@ -215,7 +269,7 @@ func (in *Intake) refuse(ctx context.Context, a film.Asset, f *failure) error {
 	point.Hit("intake.refused")
 	a.Status, a.Failure, a.NonStandard = film.AssetErrored, new(f.stored()), f.reasons
 	if kept(a) {
-		return nil
+		return in.export.Tidy(ctx, a.Film)
 	}
 	return in.remove(ctx, a.Film)
 }
@@ -232,7 +286,7 @@ func kept(a film.Asset) bool {
 func (in *Intake) abandon(ctx context.Context, a film.Asset) error {
 	now, err := in.catalog.AssetForWork(ctx, a.ID)
 	if err == nil && kept(now) {
-		return nil
+		return in.export.Tidy(ctx, a.Film)
 	}
 	if err != nil && !film.IsCode(err, film.CodeNotFound) {
 		return err
@@ -240,8 +294,12 @@ func (in *Intake) abandon(ctx context.Context, a film.Asset) error {
 	return in.remove(ctx, a.Film)
 }
 
-// remove deletes a film's bytes; where another process is still at them it comes back later.
+// remove deletes a film's bytes, and what is derived from them; where another process is still at them it comes back
+// later.
 func (in *Intake) remove(ctx context.Context, id film.FilmID) error {
+	if err := in.export.Forget(ctx, id); err != nil {
+		return err
+	}
 	err := in.vault.Delete(ctx, id)
 	if errors.Is(err, vault.ErrBusy) {
 		return &film.Later{After: busyPause}

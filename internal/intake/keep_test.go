@@ -120,27 +120,3 @@ func TestScrubEndsAndSpares(t *testing.T) {
 		t.Errorf("read %d bytes, then %d", once, again)
 	}
 }
-
-func TestWorkFolders(t *testing.T) {
-	t.Parallel()
-	root := filepath.Join(t.TempDir(), "work")
-	first, err := openFolders(root)
-	must(t, err)
-	living, err := first.make()
-	must(t, err)
-	dead, err := first.make()
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(dead.path, "master.mp4"), []byte("x"), 0o600))
-	must(t, dead.lock.Close()) // its process was killed
-	must(t, os.WriteFile(filepath.Join(root, "other"), nil, 0o600))
-
-	_, err = openFolders(root)
-	must(t, err)
-	left, err := filepath.Glob(filepath.Join(root, "*"))
-	must(t, err)
-	if len(left) != 2 || left[0] != living.path {
-		t.Errorf("left: %v, want %s and what is not ours", left, living.path)
-	}
-	must(t, living.remove())
-	must(t, living.remove())
-}

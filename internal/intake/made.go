@@ -6,92 +6,182 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"filmcan/internal/film"
 	"filmcan/internal/keep/vault"
 	"filmcan/internal/media/ffmpeg"
+	"filmcan/internal/media/mp4"
 	"filmcan/internal/media/sniff"
 )
 
-// examineOther looks at a film in another container than MP4. Where only the container is wrong its streams are copied
-// into a made master.
-func (in *Intake) examineOther(ctx context.Context, a film.Asset, src *source, kind sniff.Kind) (*view, error) {
-	ref := vault.Ref{Film: a.Film, Part: vault.Master}
+// examineOther looks at a film by ffprobe: one in another container than MP4, or an MP4 that is cut off. Where only the
+// container is wrong its streams are copied into a made master. Reasons that are known already come in cut.
+func (in *Intake) examineOther(ctx context.Context, a film.Asset, src *source, kind sniff.Kind, cut *plan) (*view, error) {
 	probe, err := in.ffmpeg.Probe(ctx, src.input(kind))
 	if err != nil {
 		return nil, sayFFmpeg(kind, err)
 	}
-	streams, err := choose(probe, kind)
+	v := &view{kind: kind, probe: probe}
+	v.video = pick(probe.Streams, func(s ffmpeg.Stream) bool { return s.Kind == ffmpeg.Video && !s.Cover })
+	v.audio = pick(probe.Streams, func(s ffmpeg.Stream) bool { return s.Kind == ffmpeg.Audio })
+	if v.video == nil && v.audio == nil {
+		return nil, fail(whyNotFilm, nil, "The input is %s without pictures and without sound.", kind.Name())
+	}
+	v.plan = decideProbed(kind, v.video, v.audio, a.Settings.MaxTier)
+	if cut != nil {
+		v.plan.join(*cut)
+	}
+	if there, err := in.viewSealed(ctx, a, v); there || err != nil {
+		return v, err
+	}
+	if v.plan.encodes() {
+		return v, nil
+	}
+	dir, err := in.folders.Make()
 	if err != nil {
 		return nil, err
 	}
-	// Made by an earlier run that died before it could say so.
-	if f, err := in.vault.Open(ctx, ref); err == nil {
-		defer f.Close()
-		sealed := f.Sealed()
-		return in.viewMade(ctx, a, f, f.Size(), probe.Format, streams, func(vault.Sealed) (vault.Sealed, error) { return sealed, nil })
-	} else if !errors.Is(err, vault.ErrNotFound) && !errors.Is(err, vault.ErrNotSealed) {
-		return nil, err
+	out := filepath.Join(dir.Path, "master.mp4")
+	err = in.remux(ctx, src, kind, v.streams(), out)
+	if err == nil {
+		err = in.viewFile(ctx, a, v, out)
 	}
-	dir, err := in.folders.make()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, dir.Remove())
 	}
-	v, err := in.remux(ctx, a, src, kind, probe.Format, streams, filepath.Join(dir.path, "master.mp4"))
-	if err != nil {
-		return nil, errors.Join(err, dir.remove())
-	}
-	v.release = dir.remove
+	v.release = dir.Remove
 	return v, nil
 }
 
-// remux copies the streams into the file out and looks at that.
-func (in *Intake) remux(ctx context.Context, a film.Asset, src *source, kind sniff.Kind, format string, streams []ffmpeg.Stream, out string) (*view, error) {
+// viewSealed looks at a made master that is in the vault: an earlier run made it, and died before it could say so, or went
+// on to encode a base of it.
+func (in *Intake) viewSealed(ctx context.Context, a film.Asset, v *view) (there bool, err error) {
+	f, err := in.vault.Open(ctx, vault.Ref{Film: a.Film, Part: vault.Master})
+	if errors.Is(err, vault.ErrNotFound) || errors.Is(err, vault.ErrNotSealed) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	sealed := f.Sealed()
+	return true, in.viewMade(ctx, a, v, f, f.Size(), func(vault.Sealed) (vault.Sealed, error) { return sealed, nil })
+}
+
+// remux copies streams into the file out.
+func (in *Intake) remux(ctx context.Context, src *source, kind sniff.Kind, streams []ffmpeg.Stream, out string) error {
 	// An MP4 is hardly ever larger than what it was copied from; its index may make it so.
 	limit := src.size + src.size/4 + 64<<20
 	// It is made beside the vault and then taken in: for a moment there are two of it.
 	room := in.rooms.claim()
 	defer room.drop()
 	if err := room.want(2 * src.size); err != nil {
-		return nil, err
+		return err
 	}
 	if err := in.ffmpeg.Remux(ctx, src.input(kind), out, streams, limit); err != nil {
-		return nil, sayFFmpeg(kind, err)
+		return sayFFmpeg(kind, err)
 	}
-	file, err := os.Open(out)
+	return nil
+}
+
+// viewFile looks at a made master that is not in the vault yet.
+func (in *Intake) viewFile(ctx context.Context, a film.Asset, v *view, path string) error {
+	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return in.viewMade(ctx, a, file, info.Size(), format, streams, func(vault.Sealed) (vault.Sealed, error) {
-		return in.store(ctx, vault.Ref{Film: a.Film, Part: vault.Master}, out)
+	return in.viewMade(ctx, a, v, file, info.Size(), func(vault.Sealed) (vault.Sealed, error) {
+		return in.store(ctx, vault.Ref{Film: a.Film, Part: vault.Master}, path)
 	})
 }
 
 // viewMade looks at a made master as at any MP4 that came in. All that the source announced must be in it.
-func (in *Intake) viewMade(ctx context.Context, a film.Asset, r io.ReaderAt, size int64, format string, streams []ffmpeg.Stream,
-	store func(vault.Sealed) (vault.Sealed, error),
-) (*view, error) {
+func (in *Intake) viewMade(ctx context.Context, a film.Asset, v *view, r io.ReaderAt, size int64, store func(vault.Sealed) (vault.Sealed, error)) error {
 	done, err := in.tables.take(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer done()
 	x, verdict, err := in.index(ctx, r, size, a.Settings.MaxTier)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if (x.Video() != nil) != hasKind(streams, ffmpeg.Video) || (x.Audio() != nil) != hasKind(streams, ffmpeg.Audio) {
-		return nil, fail(whyUnread, nil, "The input is damaged or incomplete: it announces pictures or sound that are not there.")
+	if (x.Video() != nil) != (v.plan.pictures != absent) || (x.Audio() != nil) != (v.plan.sound != absent) {
+		return fail(whyUnread, nil, "The input is damaged or incomplete: it announces pictures or sound that are not there.")
 	}
-	v := &view{found: describe(x, format, verdict.Master), master: store}
+	format := formatMP4
+	if v.probe != nil {
+		format = v.probe.Format
+	}
+	source := v.index
+	v.found, v.index, v.master = describe(x, format, verdict.Master), x, store
 	v.found.Master.Kind = film.MasterMade
-	return v, nil
+	if v.plan.pictures == encoded {
+		verdict.Pictures = false // they are as they should be, whatever their bit rate
+	}
+	v.found.Base = basis(film.PartMaster, x, verdict)
+	v.original(source)
+	if v.plan.pictures == copied || v.plan.sound == copied {
+		// What was encoded is standard; what was copied may not be.
+		v.plan.join(verdictPlan(verdict))
+	}
+	v.plan.pictures, v.plan.sound = settled(v.plan.pictures), settled(v.plan.sound)
+	return nil
+}
+
+// settled is the treatment of what is in a master already: no more encoding.
+func settled(t treatment) treatment {
+	if t == encoded {
+		return copied
+	}
+	return t
+}
+
+// original makes the facts those of the film as it came, where the made master has others.
+func (v *view) original(x *mp4.Index) {
+	m := &v.found.Media
+	if m.Video != nil {
+		switch {
+		case v.video != nil:
+			m.Video.Codec = orUnknown(v.video.Codec)
+		case x != nil && x.Video() != nil:
+			m.Video.Codec = x.Video().FFName
+		}
+	}
+	if m.Audio == nil {
+		return
+	}
+	switch {
+	case v.audio != nil:
+		m.Audio.Codec, m.Audio.Channels, m.Audio.SampleRate = orUnknown(v.audio.Codec), v.audio.Channels, v.audio.SampleRate
+		m.Audio.SampleSize = v.audio.SampleSize
+	case x != nil && x.Audio() != nil && x.Audio().Sound != nil:
+		s := x.Audio().Sound
+		m.Audio.Codec, m.Audio.Channels, m.Audio.SampleRate, m.Audio.SampleSize = x.Audio().FFName, s.Channels, s.SampleRate, s.BitsPerSample
+	}
+}
+
+// streams are those that are copied into a made master: the pictures, the primary sound, and further sound in AAC.
+func (v *view) streams() []ffmpeg.Stream {
+	var list []ffmpeg.Stream
+	if v.video != nil {
+		list = append(list, *v.video)
+	}
+	if v.audio == nil {
+		return list
+	}
+	list = append(list, *v.audio)
+	for _, s := range v.probe.Streams {
+		if s.Kind == ffmpeg.Audio && s.Index != v.audio.Index && s.Codec == "aac" {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // store brings a file into the vault and seals it.
@@ -124,50 +214,6 @@ func (s *source) input(kind sniff.Kind) ffmpeg.Input {
 		in.Reader = io.NewSectionReader(s, 0, s.size)
 	}
 	return in
-}
-
-// choose takes the streams that belong into a made master: the pictures, the primary sound, and further sound in AAC. A
-// film that would have to be encoded for it is a *failure with its reasons.
-func choose(p *ffmpeg.Probe, kind sniff.Kind) ([]ffmpeg.Stream, error) {
-	video := pick(p.Streams, func(s ffmpeg.Stream) bool { return s.Kind == ffmpeg.Video && !s.Cover })
-	audio := pick(p.Streams, func(s ffmpeg.Stream) bool { return s.Kind == ffmpeg.Audio })
-	if video == nil && audio == nil {
-		return nil, fail(whyNotFilm, nil, "The input is %s without pictures and without sound.", kind.Name())
-	}
-	reasons := film.Reasons{}
-	var streams []ffmpeg.Stream
-	if video != nil {
-		if video.Codec != "h264" && video.Codec != "hevc" {
-			reasons[film.ReasonVideoCodec] = orUnknown(video.Codec)
-		}
-		streams = append(streams, *video)
-	}
-	if audio != nil {
-		if audio.Codec != "aac" {
-			reasons[film.ReasonAudioCodec] = orUnknown(audio.Codec)
-		}
-		streams = append(streams, *audio)
-		for _, s := range p.Streams {
-			if s.Kind == ffmpeg.Audio && s.Index != audio.Index && s.Codec == "aac" {
-				streams = append(streams, s)
-			}
-		}
-	}
-	switch kind {
-	case sniff.Matroska, sniff.WebM, sniff.TS, sniff.FLV, sniff.ADTS:
-	default:
-		if len(reasons) == 0 {
-			reasons[film.ReasonUnexpectedFile] = nonStandard
-		}
-	}
-	if len(reasons) > 0 {
-		return nil, sayReasons(reasons, nil)
-	}
-	return streams, nil
-}
-
-func hasKind(streams []ffmpeg.Stream, k ffmpeg.StreamKind) bool {
-	return slices.ContainsFunc(streams, func(s ffmpeg.Stream) bool { return s.Kind == k })
 }
 
 // pick returns the stream that the container marks as the default one, else the first.

@@ -65,22 +65,13 @@ func isFilm(head []byte) error {
 	return nil
 }
 
-// kind looks at the first bytes. A file that is shorter than it says is a *failure.
-func (s *source) kind() (sniff.Kind, error) {
+// kind looks at the first bytes. missing is how many bytes the film lacks by its own account.
+func (s *source) kind() (k sniff.Kind, missing int64, err error) {
 	head := make([]byte, min(s.size, sniff.HeadSize))
 	if n, err := s.ReadAt(head, 0); n < len(head) {
-		return sniff.Unknown, err
+		return sniff.Unknown, 0, err
 	}
-	k := sniff.Sniff(head)
-	return k, incomplete(k, head, s.size)
-}
-
-// incomplete returns a *failure where the film that begins so says that it is longer.
-func incomplete(k sniff.Kind, head []byte, size int64) error {
-	if n := sniff.Missing(head, size); n > 0 {
-		return fail(whyUnread, nil, "The input is incomplete: it is %s that lacks the last %d of its bytes. Was the recording or the transfer interrupted?", k.Name(), n)
-	}
-	return nil
+	return sniff.Sniff(head), sniff.Missing(head, s.size), nil
 }
 
 // seal makes the film durable and final. Reading it is over then; sealing it again does nothing.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"filmcan/internal/film"
 	"filmcan/internal/keep/vault"
@@ -35,9 +34,6 @@ func (in *Intake) recognize(head []byte, size int64) error {
 	if kind.Demuxer() == "" {
 		return sayKind(kind, film.IngestUpload)
 	}
-	if err := incomplete(kind, head, size); size >= 0 && err != nil {
-		return err
-	}
 	if kind != sniff.MP4 && kind != sniff.MOV {
 		return nil
 	}
@@ -51,50 +47,16 @@ func (in *Intake) recognize(head []byte, size int64) error {
 	return in.judge(h)
 }
 
-// judge says of tables what [Intake.index] would say of them with the whole film at hand, as far as that is certain.
+// judge says of tables what [Intake.index] would say of them with the whole film at hand, as far as that is certain. What
+// must be encoded, or is cut off, is taken.
 func (in *Intake) judge(h filmHead) error {
-	// Neither waits for anything: all that they read is in memory.
-	ctx := context.Background()
-	fragments := bytes.Contains(h.moov, []byte("mvex"))
-	x, err := mp4.Parse(ctx, h, h.size, in.cfg.Limits)
-	if e, ok := errors.AsType[*mp4.Error](err); ok {
-		switch {
-		case e.Kind == mp4.Truncated && h.size == unknownSize, e.Kind == mp4.Empty && fragments:
-			return nil
-		default:
-			return sayParse(err)
-		}
+	// It waits for nothing: all that it reads is in memory.
+	_, err := mp4.Parse(context.Background(), h, h.size, in.cfg.Limits)
+	if e, ok := errors.AsType[*mp4.Error](err); ok && e.Kind != mp4.Truncated &&
+		(e.Kind != mp4.Empty || !bytes.Contains(h.moov, []byte("mvex"))) { // fragments may follow
+		return sayParse(err)
 	}
-	if err != nil {
-		return err
-	}
-	// The widest tier: which one the asset will have is not known here.
-	verdict, err := mp4.Check(ctx, x, nil, mp4.Tier2160p)
-	if err != nil || verdict.Standard() {
-		return err
-	}
-	reasons, details := film.Reasons{}, verdict.Details
-	for key, value := range verdict.Reasons {
-		// What follows from times and sizes of frames may look otherwise with all fragments.
-		if r := film.Reason(key); !fragments || slices.Contains(ofTracks(), r) {
-			reasons[r] = value
-		}
-	}
-	if len(reasons) == 0 {
-		return nil
-	}
-	if len(reasons) < len(verdict.Reasons) {
-		details = nil
-	}
-	return sayReasons(reasons, details)
-}
-
-// ofTracks are the reasons that a moov alone gives, whatever follows it.
-func ofTracks() []film.Reason {
-	return []film.Reason{
-		film.ReasonVideoCodec, film.ReasonAudioCodec, film.ReasonVideoResolution, film.ReasonPixelAspect,
-		film.ReasonPixelFormat,
-	}
+	return nil
 }
 
 // unknownSize stands for a length that is not known: none of the offsets in tables is beyond it.

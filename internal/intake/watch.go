@@ -41,8 +41,12 @@ func (in *Intake) watched(ctx context.Context, a film.Asset, work func(context.C
 	return err
 }
 
-// progressStep is how many points of a hundred the progress must have moved to be worth a commit.
-const progressStep = 5
+// progressStep is how many points of a hundred the progress must have moved to be worth a commit; an encoding takes
+// longer.
+const (
+	progressStep = 5
+	encodingStep = 1
+)
 
 // glance looks once. That the catalog could not be asked is no reason to end the work: it will ask it itself.
 func (in *Intake) glance(ctx context.Context, a film.Asset, m *meter, noted *float64) error {
@@ -57,11 +61,15 @@ func (in *Intake) glance(ctx context.Context, a film.Asset, m *meter, noted *flo
 	if total <= 0 {
 		return nil
 	}
+	state, step := film.ProgressIngesting, float64(progressStep)
+	if m.encoding.Load() {
+		state, step = film.ProgressTranscoding, encodingStep
+	}
 	percent := float64(int64(100 * float64(m.done.Load()) / float64(total)))
-	if percent < *noted+progressStep {
+	if percent < *noted+step {
 		return nil
 	}
 	*noted = percent
 	// Complete is said by the asset's readiness alone.
-	return overIsGone(in.catalog.AssetProgress(ctx, a.ID, film.Progress{State: film.ProgressIngesting, Percent: min(percent, 99)}))
+	return overIsGone(in.catalog.AssetProgress(ctx, a.ID, film.Progress{State: state, Percent: min(percent, 99)}))
 }

@@ -4,10 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,28 +21,28 @@ import (
 type why string
 
 const (
-	whyURL       why = "url"
-	whyDNS       why = "dns"
-	whyRefused   why = "refused"
-	whyConnect   why = "connect"
-	whyTLS       why = "tls"
-	whyRedirect  why = "redirect"
-	whyNoAnswer  why = "no_answer"
-	whyStatus    why = "status"
-	whyEncoded   why = "encoded"
-	whyRange     why = "range"
-	whyChanged   why = "changed"
-	whyCutOff    why = "cut_off"
-	whyStalled   why = "stalled"
-	whySlow      why = "slow"
-	whyTooLong   why = "too_long"
-	whyTooLarge  why = "too_large"
-	whyEmpty     why = "empty"
-	whyNotFilm   why = "not_film"
-	whyUnread    why = "unreadable"
-	whyStandards why = "non_standard"
-	whyNoRoom    why = "no_room"
-	whyGaveUp    why = "gave_up"
+	whyURL         why = "url"
+	whyDNS         why = "dns"
+	whyRefused     why = "refused"
+	whyConnect     why = "connect"
+	whyTLS         why = "tls"
+	whyRedirect    why = "redirect"
+	whyNoAnswer    why = "no_answer"
+	whyStatus      why = "status"
+	whyEncoded     why = "encoded"
+	whyRange       why = "range"
+	whyChanged     why = "changed"
+	whyCutOff      why = "cut_off"
+	whyStalled     why = "stalled"
+	whySlow        why = "slow"
+	whyTooLong     why = "too_long"
+	whyTooLarge    why = "too_large"
+	whyEmpty       why = "empty"
+	whyNotFilm     why = "not_film"
+	whyUnread      why = "unreadable"
+	whyUndecodable why = "undecodable"
+	whyNoRoom      why = "no_room"
+	whyGaveUp      why = "gave_up"
 )
 
 // failure is an end of an ingest that is the input's doing. Its message is for the customer.
@@ -237,18 +235,6 @@ func sayFFmpeg(k sniff.Kind, err error) error {
 		return fail(whyUnread, err, "The input could not be read within the limits set for it: it begins like %s, but may be damaged.", k.Name())
 	}
 	return fail(whyUnread, err, "The input could not be read: it begins like %s, but is damaged or incomplete.", k.Name())
-}
-
-// sayReasons tells why a film is not standard. Details are sentences; without them the reasons speak.
-func sayReasons(reasons film.Reasons, details []string) *failure {
-	if len(details) == 0 {
-		for _, r := range slices.Sorted(maps.Keys(reasons)) {
-			details = append(details, fmt.Sprintf("%s: %s.", r, reasons[r]))
-		}
-	}
-	f := fail(whyStandards, nil, "The input is a film, but not in a form that this version can prepare. %s", strings.Join(details, " "))
-	f.reasons = reasons
-	return f
 }
 
 func tooLarge(limit int64) *failure {

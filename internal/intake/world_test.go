@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,11 +23,14 @@ import (
 	"time"
 
 	"filmcan/internal/blob/fs"
+	"filmcan/internal/derive"
+	"filmcan/internal/derive/export"
 	"filmcan/internal/film"
 	"filmcan/internal/keep/catalog"
 	"filmcan/internal/keep/vault"
 	"filmcan/internal/media/ffmpeg"
 	"filmcan/internal/outbound"
+	"filmcan/internal/scratch"
 	"filmcan/internal/sqldb"
 )
 
@@ -34,11 +38,12 @@ import (
 type world struct {
 	*Intake
 
-	env    film.EnvironmentID
-	runner *ffmpeg.Runner
-	work   string
-	keep   string
-	jobs   *jobList
+	env     film.EnvironmentID
+	runner  *ffmpeg.Runner
+	derived *derive.Cache
+	work    string
+	keep    string
+	jobs    *jobList
 	// ahead is how far the catalog's clock is before ours.
 	ahead *atomic.Int64
 }
@@ -73,9 +78,19 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 		change(&cfg)
 	}
 	runner := ffmpeg.New(ffmpeg.Config{})
-	in, err := New(cfg, c, v, client, runner, slog.New(slog.DiscardHandler))
+	disposable, err := fs.OpenDisposable(filepath.Join(dir, "derived"))
 	must(t, err)
-	return &world{Intake: in, env: env.ID, runner: runner, work: cfg.WorkDir, keep: keep, jobs: jobs, ahead: ahead}
+	derived := derive.New(disposable, nil, derive.Default(), slog.New(slog.DiscardHandler))
+	t.Cleanup(derived.Close)
+	folders, err := scratch.Open(cfg.WorkDir)
+	must(t, err)
+	exporter := export.New(export.Config{Chunk: time.Second}, v, runner, folders, derived, slog.New(slog.DiscardHandler))
+	t.Cleanup(exporter.Close)
+	in, err := New(cfg, c, v, client, runner, exporter, slog.New(slog.DiscardHandler))
+	must(t, err)
+	return &world{
+		Intake: in, env: env.ID, runner: runner, derived: derived, work: cfg.WorkDir, keep: keep, jobs: jobs, ahead: ahead,
+	}
 }
 
 // quick is a download that is given up within milliseconds, but for its window.
@@ -94,8 +109,20 @@ func (w *world) create(t *testing.T, url string) film.Asset {
 func (w *world) ingest(t *testing.T, url string) film.Asset {
 	t.Helper()
 	a := w.create(t, url)
-	must(t, w.Ingest(t.Context(), film.IngestAsset{Asset: a.ID}, 1, 3))
+	w.do(t, a.ID)
 	return w.asset(t, a.ID)
+}
+
+// do runs the jobs of an asset: the look, and the encoding where that was ordered.
+func (w *world) do(t *testing.T, id film.AssetID) {
+	t.Helper()
+	must(t, w.Ingest(t.Context(), film.IngestAsset{Asset: id}, 1, 3))
+	if a := w.asset(t, id); a.Progress.State == film.ProgressTranscoding {
+		if !w.jobs.has(film.EncodeAsset{Asset: id}) {
+			t.Error("no encoding was ordered")
+		}
+		must(t, w.Encode(t.Context(), film.EncodeAsset{Asset: id}, 1, 3))
+	}
 }
 
 func (w *world) asset(t *testing.T, id film.AssetID) film.Asset {
@@ -205,6 +232,12 @@ func (present) Present(context.Context, film.Asset) error { return nil }
 type jobList struct {
 	mu   sync.Mutex
 	jobs []film.Job
+}
+
+func (l *jobList) has(args film.JobArgs) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.jobs, func(j film.Job) bool { return j.Args == args })
 }
 
 func (l *jobList) EnqueueTx(_ context.Context, _ *sql.Tx, jobs []film.Job) error {

@@ -32,6 +32,8 @@ const (
 	Fetch Lane = "fetch"
 	// Media is for work that needs processors.
 	Media Lane = "media"
+	// Encode is for work that takes processors for as long as films last: what needs them for moments goes past it.
+	Encode Lane = "encode"
 	// Slow is for housekeeping, one at a time.
 	Slow Lane = "slow"
 )
@@ -65,7 +67,7 @@ func (c Config) withDefaults() Config {
 	if c.NodeID == "" {
 		c.NodeID = "node"
 	}
-	workers := map[Lane]int{Short: 24, Fetch: 16, Media: max(1, runtime.NumCPU()/2), Slow: 1}
+	workers := map[Lane]int{Short: 24, Fetch: 16, Media: max(1, runtime.NumCPU()/2), Encode: 1, Slow: 1}
 	maps.Copy(workers, c.Workers)
 	c.Workers = workers
 	c.Grace = positiveOr(c.Grace, 20*time.Second)

@@ -1,4 +1,6 @@
-package intake
+// Package scratch gives jobs folders for files that last as long as the job. What a crash leaves behind is removed at
+// the next start, what a living process has is not, whoever shares the parent folder.
+package scratch
 
 import (
 	"errors"
@@ -8,18 +10,18 @@ import (
 	"syscall"
 )
 
-// folders are the work folders of jobs. Each is locked by the process that made it, so that processes which share the
+// Folders are the work folders of jobs. Each is locked by the process that made it, so that processes which share the
 // parent can tell a living folder from one that a crash left behind.
-type folders struct{ root string }
+type Folders struct{ root string }
 
-// folder is one job's own.
-type folder struct {
-	path string
+// Folder is one job's own.
+type Folder struct {
+	Path string
 	lock *os.File
 }
 
-// openFolders makes the parent and removes the folders that nobody holds.
-func openFolders(root string) (*folders, error) {
+// Open makes the parent and removes the folders that nobody holds.
+func Open(root string) (*Folders, error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of ingests: %w", err)
 	}
@@ -35,15 +37,15 @@ func openFolders(root string) (*folders, error) {
 		if err != nil {
 			return nil, fmt.Errorf("clean the folder of ingests: %w", err)
 		}
-		if err := dir.remove(); err != nil {
+		if err := dir.Remove(); err != nil {
 			return nil, fmt.Errorf("clean the folder of ingests: %w", err)
 		}
 	}
-	return &folders{root: root}, nil
+	return &Folders{root: root}, nil
 }
 
-// make returns a new folder, which is the caller's to remove.
-func (f *folders) make() (*folder, error) {
+// Make returns a new folder, which is the caller's to remove.
+func (f *Folders) Make() (*Folder, error) {
 	// Between its making and its lock another process may take it for a crashed one's: then there is none any more.
 	for {
 		path, err := os.MkdirTemp(f.root, "ingest-")
@@ -65,7 +67,7 @@ func (f *folders) make() (*folder, error) {
 }
 
 // hold locks a folder.
-func hold(path string) (*folder, error) {
+func hold(path string) (*Folder, error) {
 	lock, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -73,12 +75,12 @@ func hold(path string) (*folder, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &folder{path: path, lock: lock}, nil
+	return &Folder{Path: path, lock: lock}, nil
 }
 
-// remove deletes the folder with all that is in it. Once is enough, twice does no harm.
-func (d *folder) remove() error {
-	err := os.RemoveAll(d.path)
+// Remove deletes the folder with all that is in it. Once is enough, twice does no harm.
+func (d *Folder) Remove() error {
+	err := os.RemoveAll(d.Path)
 	if closeErr := d.lock.Close(); closeErr != nil && !errors.Is(closeErr, os.ErrClosed) {
 		err = errors.Join(err, closeErr)
 	}

@@ -1,0 +1,119 @@
+package export
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"filmcan/internal/derive"
+	"filmcan/internal/film"
+	"filmcan/internal/keep/vault"
+	"filmcan/internal/media/ffmpeg"
+	"filmcan/internal/media/mp4"
+	"filmcan/internal/scratch"
+)
+
+// Recipe is the version of the way in which everything here is made.
+const Recipe = 1
+
+// Config of an [Exporter]. Zero values take those of [Default].
+type Config struct {
+	// Jobs is how many films are encoded at a time.
+	Jobs int
+	// Chunk is about how much of a film one chunk has: so much is lost with a process.
+	Chunk time.Duration
+	// Patience is how long who asks for something that is gone waits while it is made anew.
+	Patience time.Duration
+	Limits   mp4.Limits
+}
+
+// Default is what production uses.
+func Default() Config {
+	return Config{Jobs: 2, Chunk: 10 * time.Second, Patience: 8 * time.Second}
+}
+
+// Store is the store of derived things (derive.Cache).
+type Store interface {
+	Find(ctx context.Context, a film.Artifact) (derive.Object, bool)
+	Put(ctx context.Context, a film.Artifact, r io.Reader) error
+	Drop(ctx context.Context, a film.Artifact) error
+	Clear(ctx context.Context, s derive.Selection) (derive.Amount, error)
+}
+
+// Exporter encodes whole films. Safe for concurrent use.
+type Exporter struct {
+	cfg     Config
+	vault   *vault.Vault
+	ffmpeg  *ffmpeg.Runner
+	folders *scratch.Folders
+	store   Store
+	log     *slog.Logger
+	turns   chan struct{} // Jobs
+
+	mu      sync.Mutex
+	making  map[film.Artifact]*making
+	closed  bool
+	running sync.WaitGroup
+
+	frames, chunks, reused atomic.Int64
+}
+
+// New returns an exporter. Files on their way into the store lie in folders.
+func New(cfg Config, v *vault.Vault, runner *ffmpeg.Runner, folders *scratch.Folders, store Store, log *slog.Logger) *Exporter {
+	def := Default()
+	cfg.Jobs = cmp.Or(cfg.Jobs, def.Jobs)
+	cfg.Chunk = cmp.Or(cfg.Chunk, def.Chunk)
+	cfg.Patience = cmp.Or(cfg.Patience, def.Patience)
+	return &Exporter{
+		cfg: cfg, vault: v, ffmpeg: runner, folders: folders, store: store, log: log,
+		turns: make(chan struct{}, cfg.Jobs), making: map[film.Artifact]*making{},
+	}
+}
+
+// Stats counts what was done since the start of the program.
+type Stats struct {
+	Frames int64 // pictures encoded
+	Chunks int64 // chunks kept
+	Reused int64 // chunks of an earlier run that were found
+}
+
+// Stats returns the counts.
+func (e *Exporter) Stats() Stats {
+	return Stats{Frames: e.frames.Load(), Chunks: e.chunks.Load(), Reused: e.reused.Load()}
+}
+
+// PicturesOf names the base of pictures of a part.
+func PicturesOf(id film.FilmID, part string) film.Artifact {
+	return film.Artifact{Film: id, Part: part, Kind: film.KindBase, Recipe: Recipe}
+}
+
+// SoundOf names the sound of a part.
+func SoundOf(id film.FilmID, part string) film.Artifact {
+	return film.Artifact{Film: id, Part: part, Kind: film.KindSound, Recipe: Recipe}
+}
+
+// turn waits for a turn to encode.
+func (e *Exporter) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case e.turns <- struct{}{}:
+		return func() { <-e.turns }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Unfit says that what came out of an encoder is not what it should be, or nothing. It is the film's doing.
+type Unfit struct{ Reason string }
+
+func (e *Unfit) Error() string { return "export: " + e.Reason }
+
+// IsUnfit reports whether err says that a film cannot be encoded, by its own doing.
+func IsUnfit(err error) bool {
+	_, ok := errors.AsType[*Unfit](err)
+	return ok
+}

@@ -1,0 +1,335 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"filmcan/internal/blob"
+	"filmcan/internal/derive"
+	"filmcan/internal/film"
+	"filmcan/internal/media/mp4"
+)
+
+// Tell hears how far a work is: so much of a film's pictures or sound, in its own time, is done.
+type Tell func(time.Duration)
+
+// Base encodes the pictures of a film to be cut, and keeps them as the artifact [PicturesOf], unless they are there. They
+// are of the same quality whatever the asset's is: a base is named by its film alone.
+func (e *Exporter) Base(ctx context.Context, f *Film, tell Tell) error {
+	a := PicturesOf(f.ID, f.Part)
+	if object, ok := e.store.Find(ctx, a); ok {
+		return object.Close()
+	}
+	done, err := e.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	c := encoding{film: f, args: f.transcode(film.QualityPlus, 0)}
+	p, err := e.pictures(ctx, c, tell)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := e.put(ctx, a, func(w io.Writer) error { return writeFilm(ctx, []source{{pictures: p}}, w) }); err != nil {
+		return err
+	}
+	if err := e.inspect(ctx, a, p); err != nil {
+		return errors.Join(err, e.store.Drop(ctx, a))
+	}
+	e.compare(ctx, f, p)
+	return e.drop(ctx, c, len(p.chunks))
+}
+
+// Sound encodes the sound of a film, stereo, and keeps it as the artifact [SoundOf], unless it is there.
+func (e *Exporter) Sound(ctx context.Context, f *Film, tell Tell) error {
+	object, err := e.soundIn(ctx, f, SoundOf(f.ID, f.Part), false, tell)
+	if err != nil {
+		return err
+	}
+	return object.Close()
+}
+
+// soundIn encodes the sound of a film into an artifact, unless that is there, and opens it.
+func (e *Exporter) soundIn(ctx context.Context, f *Film, a film.Artifact, keepChannels bool, tell Tell) (derive.Object, error) {
+	if object, ok := e.store.Find(ctx, a); ok {
+		return object, nil
+	}
+	done, err := e.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	dir, err := e.folders.Make()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = dir.Remove() }()
+	path := filepath.Join(dir.Path, "sound.m4a")
+	if err := e.ffmpeg.Sound(ctx, f.Input(), path, f.sound(keepChannels), soundLimit(f.Length)); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := e.hear(ctx, file); err != nil {
+		return nil, err
+	}
+	if err := e.store.Put(ctx, a, file); err != nil {
+		return nil, noRoom(err)
+	}
+	if tell != nil {
+		tell(f.Length)
+	}
+	object, ok := e.store.Find(ctx, a)
+	if !ok {
+		return nil, fmt.Errorf("export: %s is gone again", a.Key())
+	}
+	return object, nil
+}
+
+// soundLimit is how many bytes the sound of a film may have: twice what the highest bit rate makes of it, and of a film
+// that does not know its length what twelve hours have.
+func soundLimit(length time.Duration) int64 {
+	const most = 512_000 / 8 * 2
+	if length <= 0 {
+		length = 12 * time.Hour
+	}
+	return int64(length/time.Second+60) * most
+}
+
+// hear looks whether there is sound in what was encoded, and brings the file back to its start.
+func (e *Exporter) hear(ctx context.Context, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	x, err := mp4.Parse(ctx, file, info.Size(), e.cfg.Limits)
+	if bad, ok := errors.AsType[*mp4.Error](err); ok {
+		return &Unfit{"no sound came out of the decoder: " + bad.Error()}
+	}
+	if err != nil {
+		return err
+	}
+	if t := x.Audio(); t == nil || t.Len() == 0 {
+		return &Unfit{"no sound came out of the decoder"}
+	}
+	_, err = file.Seek(0, io.SeekStart)
+	return err
+}
+
+// Copy is a track that goes into a master as it is.
+type Copy struct {
+	Track *mp4.Track
+	File  io.ReaderAt
+}
+
+// MasterArgs say what a made master consists of. What is nil is encoded where the film has it.
+type MasterArgs struct {
+	Quality film.Quality
+	// Side is how many pixels the longer side of encoded pictures has at most; 0: as many as the film's.
+	Side            int
+	Pictures, Sound *Copy
+}
+
+// Master makes a master out of a film, and writes it with write, which may be called once. Its encoded parts stay in the
+// store until [Exporter.Tidy].
+func (e *Exporter) Master(ctx context.Context, f *Film, m MasterArgs, write func(film func(io.Writer) error) error, tell Tell) error {
+	var sources []source
+	switch {
+	case m.Pictures != nil:
+		sources = append(sources, source{track: m.Pictures.Track, file: m.Pictures.File})
+	case f.Video != nil:
+		done, err := e.turn(ctx)
+		if err != nil {
+			return err
+		}
+		p, err := e.pictures(ctx, encoding{film: f, args: f.transcode(m.Quality, m.Side)}, tell)
+		done()
+		if err != nil {
+			return err
+		}
+		defer p.Close()
+		e.compare(ctx, f, p)
+		sources = append(sources, source{pictures: p})
+	}
+	switch {
+	case m.Sound != nil:
+		sources = append(sources, source{track: m.Sound.Track, file: m.Sound.File})
+	case f.Audio != nil:
+		object, err := e.soundIn(ctx, f, f.soundChunk(), true, nil)
+		if err != nil {
+			return err
+		}
+		defer object.Close()
+		x, err := mp4.Parse(ctx, object, object.Size(), e.cfg.Limits)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, source{track: x.Audio(), file: object})
+	}
+	return write(func(w io.Writer) error { return writeFilm(ctx, sources, w) })
+}
+
+// soundChunk names the sound of a master that is being made.
+func (f *Film) soundChunk() film.Artifact {
+	return film.Artifact{Film: f.ID, Part: f.Part, Kind: film.KindChunk, Recipe: Recipe, Parameters: "sound"}
+}
+
+// source is a track of a film that is written: one of an index, with the file of its samples, or encoded pictures.
+type source struct {
+	track    *mp4.Track
+	file     io.ReaderAt
+	pictures *pictures
+}
+
+// writeFilm writes an MP4 of those tracks.
+func writeFilm(ctx context.Context, sources []source, w io.Writer) error {
+	var (
+		tracks []mp4.Source
+		files  []io.ReaderAt
+	)
+	for _, s := range sources {
+		track := mp4.Source{Track: s.track, File: len(files)}
+		if s.pictures == nil {
+			files = append(files, s.file)
+		} else {
+			for _, c := range s.pictures.chunks {
+				if c.track == nil {
+					continue
+				}
+				track.Track = s.pictures.chunks[0].track
+				track.Chunks = append(track.Chunks, mp4.Chunk{File: len(files), Offset: c.data, Packets: c.frames})
+				files = append(files, c.object)
+			}
+		}
+		tracks = append(tracks, track)
+	}
+	head, body, err := mp4.Compose(tracks)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	buffer := make([]byte, 256<<10)
+	for _, piece := range body {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n, err := io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(files[piece.File], piece.Offset, piece.Length), buffer)
+		if err == nil && n < piece.Length {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return fmt.Errorf("export: write a film: %w", err)
+		}
+	}
+	return nil
+}
+
+// Tidy removes the chunks of a film, those of sound as well: nothing of it is being made any more.
+func (e *Exporter) Tidy(ctx context.Context, id film.FilmID) error {
+	_, err := e.store.Clear(ctx, derive.Selection{Film: id, Kind: film.KindChunk})
+	return err
+}
+
+// put keeps what write writes as an artifact.
+func (e *Exporter) put(ctx context.Context, a film.Artifact, write func(io.Writer) error) error {
+	r, w := io.Pipe()
+	wrote := make(chan error, 1)
+	go func() { // waited for below
+		err := write(w)
+		_ = w.CloseWithError(err)
+		wrote <- err
+	}()
+	err := e.store.Put(ctx, a, r)
+	_ = r.CloseWithError(err)
+	if writeErr := <-wrote; err == nil {
+		err = writeErr
+	}
+	return noRoom(err)
+}
+
+// noRoom gives a full store the meaning that it has for callers.
+func noRoom(err error) error {
+	if !errors.Is(err, blob.ErrNoSpace) {
+		return err
+	}
+	return &film.Error{
+		Code: film.CodeUnavailable, Fault: film.FaultTransient,
+		Message: "There is no room to store this at the moment.", Cause: err,
+	}
+}
+
+// inspect looks at a base as at any film: it must be one that can be cut, with every frame at its time.
+func (e *Exporter) inspect(ctx context.Context, a film.Artifact, p *pictures) error {
+	object, ok := e.store.Find(ctx, a)
+	if !ok {
+		return fmt.Errorf("export: %s is gone again", a.Key())
+	}
+	defer object.Close()
+	x, err := mp4.Parse(ctx, object, object.Size(), e.cfg.Limits)
+	if err != nil {
+		return fmt.Errorf("export: look at %s: %w", a.Key(), err)
+	}
+	return cuttable(ctx, x, object, p)
+}
+
+// cuttable reports why encoded pictures are not what they should be. That would be our doing, not the film's.
+func cuttable(ctx context.Context, x *mp4.Index, r io.ReaderAt, p *pictures) error {
+	t := x.Video()
+	if t == nil {
+		return errors.New("export: pictures were encoded and are not there")
+	}
+	v, err := mp4.Check(ctx, x, r, mp4.Tier2160p)
+	if err != nil {
+		return err
+	}
+	for reason := range v.Reasons {
+		switch reason {
+		case "video_frame_rate", "video_bitrate", "video_resolution", "audio_codec", "audio_edit_list":
+			// Their own, or the sound's.
+		default:
+			return fmt.Errorf("export: encoded pictures cannot be cut: %v", v.Details)
+		}
+	}
+	if int64(t.Len()) != p.frames {
+		return fmt.Errorf("export: %d frames were encoded, %d are in the film", p.frames, t.Len())
+	}
+	i := 0
+	for _, c := range p.chunks {
+		for k := range c.frames.Len() {
+			if want, _ := c.frames.Packet(k); t.PTS(i) != want.PTS {
+				return fmt.Errorf("export: frame %d is shown at %d instead of %d", i, t.PTS(i), want.PTS)
+			}
+			i++
+		}
+	}
+	return nil
+}
+
+// compare holds the frames that were encoded against those that a film's index promises. What a decoder made nothing of
+// is missing in the result; that is told, and no reason not to have the rest.
+func (e *Exporter) compare(ctx context.Context, f *Film, p *pictures) {
+	if f.Index == nil || f.Index.Video() == nil || f.Index.Video().Light {
+		return
+	}
+	t := f.Index.Video()
+	hidden := 0
+	for i := range t.Len() {
+		if t.PTS(i) < 0 {
+			hidden++
+		}
+	}
+	if promised := int64(t.Len() - hidden); promised != p.frames {
+		e.log.WarnContext(ctx, "not all frames of a film could be encoded", "film", f.ID, "part", f.Part, "promised", promised, "encoded", p.frames)
+	}
+}

@@ -1,0 +1,343 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"filmcan/internal/derive/export"
+	"filmcan/internal/film"
+	"filmcan/internal/keep/vault"
+	"filmcan/internal/media/ffmpeg"
+	"filmcan/internal/media/mp4"
+	"filmcan/internal/media/sniff"
+	"filmcan/internal/point"
+)
+
+// Encode is the handler of [film.EncodeAsset]: it goes on where [Intake.Ingest] found that a film must be encoded. What
+// an earlier run encoded is used. Its errors are those of Ingest.
+func (in *Intake) Encode(ctx context.Context, job film.EncodeAsset, attempt, last int) error {
+	return in.run(ctx, job.Asset, attempt, last, in.encode)
+}
+
+// MakeBase is the handler of [film.MakeBase].
+func (in *Intake) MakeBase(ctx context.Context, job film.MakeBase) error {
+	a, err := in.catalog.AssetForWork(ctx, job.Asset)
+	if film.IsCode(err, film.CodeNotFound) || err == nil && a.Status != film.AssetReady {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if a.Base.EncodedVideo {
+		if err := in.export.Ensure(ctx, export.PicturesOf(a.Film, a.BasePart())); err != nil {
+			return err
+		}
+	}
+	if a.Base.EncodedSound {
+		return in.export.Ensure(ctx, export.SoundOf(a.Film, a.BasePart()))
+	}
+	return nil
+}
+
+// encode does the work on a film that must be encoded: its master where that cannot be had otherwise, its base, its sound.
+func (in *Intake) encode(ctx context.Context, a film.Asset, m *meter) (err error) {
+	src, err := in.openSource(ctx, vault.Ref{Film: a.Film, Part: vault.Source})
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	v, err := in.look(ctx, a, src)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	m.encoding.Store(true)
+	work := &encoder{Intake: in, asset: a, src: src, view: v, meter: m, room: in.rooms.claim()}
+	defer work.room.drop()
+	if v.plan.encodes() {
+		if err := work.master(ctx); err != nil {
+			return work.words(ctx, err)
+		}
+	}
+	sealed, err := in.keep(src, v)
+	if err != nil {
+		return err
+	}
+	point.Hit("intake.master-made")
+	if err := work.base(ctx); err != nil {
+		return work.words(ctx, err)
+	}
+	v.master = func(vault.Sealed) (vault.Sealed, error) { return sealed, nil }
+	if err := in.finish(ctx, a, src, v); err != nil {
+		return err
+	}
+	return in.export.Tidy(ctx, a.Film)
+}
+
+// encoder is one run of an encoding.
+type encoder struct {
+	*Intake
+
+	asset film.Asset
+	src   *source
+	view  *view
+	meter *meter
+	room  *claim
+	// before is how much of the film's time was encoded by steps that are over.
+	before time.Duration
+}
+
+// soundShare is how many seconds of sound take as long as one of pictures.
+const soundShare = 20
+
+// step begins a step of the work and returns who hears of its progress, and what ends it. Sound tells its end alone.
+func (w *encoder) step(length time.Duration, share int64) (tell export.Tell, done func()) {
+	before := w.before
+	return func(d time.Duration) {
+			w.meter.done.Store(int64(before) + int64(min(max(0, d), length))/share)
+		}, func() {
+			w.before = before + length/time.Duration(share)
+			w.meter.done.Store(int64(w.before))
+		}
+}
+
+// master encodes what must be, and writes the master into the vault. Then the view is that of the master.
+func (w *encoder) master(ctx context.Context) error {
+	f, err := w.film(ctx)
+	if err != nil {
+		return err
+	}
+	args := export.MasterArgs{Quality: w.asset.Settings.Quality, Side: side(f, w.asset.Settings.MaxTier)}
+	dir, err := w.folders.Make()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Remove() }()
+	copies, err := w.copies(ctx, f, filepath.Join(dir.Path, "copied.mp4"))
+	if err != nil {
+		return err
+	}
+	defer copies.Close()
+	args.Pictures, args.Sound = copies.pictures, copies.sound
+	pictures, sound := time.Duration(0), time.Duration(0)
+	if args.Pictures == nil && f.Video != nil {
+		pictures = f.Length
+		if err := w.room.want(f.Bytes(args.Quality, args.Side)); err != nil {
+			return err
+		}
+	}
+	if args.Sound == nil && f.Audio != nil {
+		sound = f.Length / soundShare
+	}
+	w.meter.total.Store(int64(pictures + sound))
+	tell, done := w.step(pictures, 1)
+	err = w.export.Master(ctx, f, args, func(write func(io.Writer) error) error { return w.write(ctx, write) }, tell)
+	if err != nil {
+		return err
+	}
+	done()
+	w.before += sound
+	there, err := w.viewSealed(ctx, w.asset, w.view)
+	if err == nil && !there {
+		err = errors.New("a master was made and is not there")
+	}
+	return err
+}
+
+// side is how many pixels the longer side of an encoded master has at most.
+func side(f *export.Film, tier film.Tier) int {
+	if f.Video == nil {
+		return 0
+	}
+	width, height := f.Video.Picture().Displayed()
+	if max(width, height) <= mp4.Tier(tier).MaxSide() {
+		return 0
+	}
+	switch tier {
+	case film.Tier2160p:
+		return 3840
+	case film.Tier1440p:
+		return 2560
+	default:
+		return 1920
+	}
+}
+
+// film describes the source for the encoder.
+func (w *encoder) film(ctx context.Context) (*export.Film, error) {
+	v, input := w.view, func() ffmpeg.Input { return w.src.input(w.view.kind) }
+	if v.probe == nil {
+		return w.export.OfIndex(ctx, w.asset.Film, film.PartSource, v.index, input)
+	}
+	f := &export.Film{ID: w.asset.Film, Part: film.PartSource, Input: input, Video: v.video, Audio: v.audio, Length: v.probe.Duration}
+	f.Zero = begins(v)
+	return f, nil
+}
+
+// begins finds the time of the input at which the film begins: the start of the first stream. Streams that are copied are
+// so with times from the container's start on, which is that of the first of all its streams.
+func begins(v *view) ffmpeg.Ratio {
+	copies := v.plan.pictures == copied || v.plan.sound == copied
+	var first *ffmpeg.Stream
+	for i := range v.probe.Streams {
+		s := &v.probe.Streams[i]
+		used := v.video != nil && s.Index == v.video.Index || v.audio != nil && s.Index == v.audio.Index
+		if s.Start.Den > 0 && (used || copies) && (first == nil || earlier(s.Start, first.Start)) {
+			first = s
+		}
+	}
+	switch {
+	case first == nil:
+		return ffmpeg.Ratio{Num: 0, Den: 1}
+	case copies && v.kindCounts():
+		return ffmpeg.Ratio{Num: 0, Den: 1}
+	}
+	return first.Start
+}
+
+func earlier(a, b ffmpeg.Ratio) bool {
+	return float64(a.Num)*float64(b.Den) < float64(b.Num)*float64(a.Den)
+}
+
+// kindCounts: ffmpeg counts the times of such a film from its start already.
+func (v *view) kindCounts() bool { return ffmpeg.Input{Demuxer: v.kind.Demuxer()}.Counted() }
+
+// copied are the tracks that go into a master as they are.
+type copiedTracks struct {
+	pictures, sound *export.Copy
+	file            *os.File
+}
+
+func (c *copiedTracks) Close() error {
+	if c.file == nil {
+		return nil
+	}
+	return c.file.Close()
+}
+
+// copies finds what is copied into a master beside what is encoded: from the source itself where that is indexed, else
+// from a copy of it in a container that can be.
+func (w *encoder) copies(ctx context.Context, f *export.Film, path string) (*copiedTracks, error) {
+	c, v := &copiedTracks{}, w.view
+	x, r := v.index, io.ReaderAt(w.src)
+	if v.plan.pictures != copied && v.plan.sound != copied {
+		return c, nil
+	}
+	if v.probe != nil {
+		var streams []ffmpeg.Stream
+		if v.plan.pictures == copied {
+			streams = append(streams, *v.video)
+		}
+		if v.plan.sound == copied {
+			streams = append(streams, *v.audio)
+		}
+		if err := w.remux(ctx, w.src, v.kind, streams, path); err != nil {
+			return nil, err
+		}
+		var err error
+		if c.file, err = os.Open(path); err != nil {
+			return nil, err
+		}
+		info, err := c.file.Stat()
+		if err == nil {
+			x, err = mp4.Parse(ctx, c.file, info.Size(), w.cfg.Limits)
+		}
+		if err != nil {
+			return nil, errors.Join(sayParse(err), c.Close())
+		}
+		r = c.file
+	}
+	if t := x.Video(); v.plan.pictures == copied && t != nil {
+		c.pictures = &export.Copy{Track: t, File: r}
+	}
+	if t := x.Audio(); v.plan.sound == copied && t != nil {
+		c.sound = &export.Copy{Track: t, File: r}
+	}
+	return c, nil
+}
+
+// write writes the master into the vault and seals it.
+func (w *encoder) write(ctx context.Context, write func(io.Writer) error) error {
+	to, err := w.vault.Append(ctx, vault.Ref{Film: w.asset.Film, Part: vault.Master})
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	if to.Size() > 0 { // begun by a run that died
+		if err := to.Restart(); err != nil {
+			return err
+		}
+	}
+	if err := write(to); err != nil {
+		return err
+	}
+	_, err = to.Seal()
+	return err
+}
+
+// base encodes what the master cannot be played from.
+func (w *encoder) base(ctx context.Context) error {
+	b, v := w.view.found.Base, w.view
+	if !b.EncodedVideo && !b.EncodedSound {
+		return nil
+	}
+	part, err := w.vault.Open(ctx, vault.Ref{Film: w.asset.Film, Part: vault.Part(b.Part)})
+	if err != nil {
+		return err
+	}
+	defer part.Close()
+	path, _ := part.LocalPath()
+	f, err := w.export.OfIndex(ctx, w.asset.Film, b.Part, v.index, export.InputOf(part, part.Size(), path, sniff.MP4.Demuxer()))
+	if err != nil {
+		return err
+	}
+	total := w.before
+	if b.EncodedVideo {
+		total += f.Length
+		if err := w.room.want(f.Bytes(film.QualityPlus, 0)); err != nil {
+			return err
+		}
+	}
+	if b.EncodedSound {
+		total += f.Length / soundShare
+	}
+	w.meter.total.Store(int64(total))
+	if b.EncodedSound {
+		tell, done := w.step(f.Length, soundShare)
+		if err := w.export.Sound(ctx, f, tell); err != nil {
+			return err
+		}
+		done()
+	}
+	if b.EncodedVideo {
+		tell, done := w.step(f.Length, 1)
+		if err := w.export.Base(ctx, f, tell); err != nil {
+			return err
+		}
+		done()
+	}
+	return nil
+}
+
+// words puts a film that could not be encoded into words, with the reasons why it had to be: its bytes are kept.
+func (w *encoder) words(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	e, process := errors.AsType[*ffmpeg.Error](err)
+	switch {
+	case export.IsUnfit(err), process && !e.Unstarted && !e.NoRoom:
+		f := fail(whyUndecodable, err, "The input could not be decoded: it is %s, but what is in it is damaged, or in a form that is not supported.", w.view.kind.Name())
+		if f.reasons = w.view.plan.reasons; len(f.reasons) == 0 {
+			f.reasons = film.Reasons{film.ReasonUnexpectedFile: nonStandard}
+		}
+		return f
+	case process && e.NoRoom:
+		return noRoom(err)
+	}
+	return err
+}
