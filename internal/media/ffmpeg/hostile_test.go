@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestMain lets the test binary stand in ffmpeg's place as a program that means harm.
@@ -90,7 +91,8 @@ var attacks = map[string]func(args []string) error{
 		if err := os.WriteFile(args[0], []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
 			return err
 		}
-		select {}
+		<-time.After(time.Hour)
+		return nil
 	},
 	"family": func(args []string) error {
 		child, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{})

@@ -32,7 +32,7 @@ type command struct {
 
 func (r *Runner) command(ctx context.Context, j job) (*command, error) {
 	spec := sandbox.Spec{
-		Args: j.args, Open: r.cfg.NoSandbox, Read: inputs(j.args), Write: j.output,
+		Args: j.args, Open: r.cfg.NoSandbox, ABI: r.cfg.landlockABI, Read: inputs(j.args), Write: j.output,
 		Limits: sandbox.Limits{
 			Memory: j.limits.Memory, Seconds: (j.limits.CPU.Milliseconds() + 999) / 1000, Output: j.limits.Output,
 			Files: j.limits.Files, Nice: j.limits.Nice,

@@ -47,6 +47,8 @@ type Config struct {
 	Threads int
 	// NoSandbox runs them with limits alone.
 	NoSandbox bool
+	// landlockABI makes the kernel an older one, for tests.
+	landlockABI int
 }
 
 // Default finds the programs in PATH.
@@ -84,7 +86,7 @@ func New(cfg Config) *Runner {
 		FFmpeg: cmp.Or(cfg.FFmpeg, def.FFmpeg), FFprobe: cmp.Or(cfg.FFprobe, def.FFprobe),
 		Probe: cfg.Probe.or(def.Probe), Remux: cfg.Remux.or(def.Remux),
 		Encode: cfg.Encode.or(def.Encode), Transcode: cfg.Transcode.or(def.Transcode),
-		Threads: cmp.Or(cfg.Threads, def.Threads), NoSandbox: cfg.NoSandbox,
+		Threads: cmp.Or(cfg.Threads, def.Threads), NoSandbox: cfg.NoSandbox, landlockABI: cfg.landlockABI,
 	}}
 }
 

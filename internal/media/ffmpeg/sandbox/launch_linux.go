@@ -98,7 +98,6 @@ func (l Limits) set() error {
 		{"files", unix.RLIMIT_NOFILE, unix.Rlimit{Cur: uint64(l.Files), Max: uint64(l.Files)}},
 		{"threads", unix.RLIMIT_NPROC, threads},
 		{"core", unix.RLIMIT_CORE, unix.Rlimit{}},
-		{"locked memory", unix.RLIMIT_MEMLOCK, unix.Rlimit{}},
 	} {
 		if err := unix.Setrlimit(r.resource, &r.limit); err != nil {
 			return fmt.Errorf("limit %s: %w", r.name, err)
@@ -142,6 +141,9 @@ func (s Spec) landlock() (State, error) {
 		landlock.V10, landlock.V11,
 	}
 	abi = min(abi, len(configs))
+	if s.ABI > 0 {
+		abi = min(abi, s.ABI)
+	}
 	write := landlock.AccessFSSet(llsys.AccessFSWriteFile | llsys.AccessFSTruncate)
 	if abi < 3 {
 		write = llsys.AccessFSWriteFile

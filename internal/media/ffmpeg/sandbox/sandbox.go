@@ -15,6 +15,8 @@ type Spec struct {
 	Args    []string
 	// Open leaves away everything but the limits.
 	Open bool
+	// ABI is the newest version of Landlock to be used, as on an older kernel; 0 is the newest that there is.
+	ABI int
 
 	// Read names files that it may read.
 	Read []string
@@ -66,8 +68,8 @@ type wire struct {
 	Args                     [][]byte
 	Read, Execute, Libraries [][]byte
 	Open                     bool
+	ABI, Parent              int
 	Limits                   Limits
-	Parent                   int
 }
 
 func bytesOf(list []string) [][]byte {
@@ -91,7 +93,7 @@ func (s Spec) encode(parent int) ([]string, error) {
 	text, err := json.Marshal(wire{
 		Program: []byte(s.Program), Write: []byte(s.Write), Args: bytesOf(s.Args),
 		Read: bytesOf(s.Read), Execute: bytesOf(s.Execute), Libraries: bytesOf(s.Libraries),
-		Open: s.Open, Limits: s.Limits, Parent: parent,
+		Open: s.Open, ABI: s.ABI, Limits: s.Limits, Parent: parent,
 	})
 	return []string{mark, string(text)}, err
 }
@@ -107,6 +109,6 @@ func decode(args []string) (Spec, int, error) {
 	return Spec{
 		Program: string(w.Program), Write: string(w.Write), Args: stringsOf(w.Args),
 		Read: stringsOf(w.Read), Execute: stringsOf(w.Execute), Libraries: stringsOf(w.Libraries),
-		Open: w.Open, Limits: w.Limits,
+		Open: w.Open, ABI: w.ABI, Limits: w.Limits,
 	}, w.Parent, nil
 }
