@@ -22,7 +22,7 @@ const FedSegment = 64
 type EncodeArgs struct {
 	Picture  Picture
 	Settings ladder.Encode
-	// Rate is the film's, for the rate control alone.
+	// Rate is the film's, for the rate control alone: the highest of any segment.
 	Rate Ratio
 }
 
@@ -59,21 +59,29 @@ func (a EncodeArgs) args(threads int) []string {
 		"-threads:v", strconv.Itoa(threads), "-copyts", "-noautorotate", "-f", "mov", "-i", "pipe:0", "-map", "0:v:0", "-an", "-sn", "-dn",
 		"-vf", fmt.Sprintf("trim=start=%d,", FedSegment) + a.Picture.filters(a.Settings.Width, a.Settings.Height),
 	}
-	args = append(args, x264(a.Settings, fps(a.Rate), threads)...)
+	// The rate control must not see the fed times: it would take the last picture of each segment for one that is shown for
+	// a minute, and starve those before it.
+	args = append(args, x264(a.Settings, ":force-cfr=1"+fps(a.Rate), threads)...)
 	args = append(args, "-force_key_frames", fmt.Sprintf("expr:gte(t,(n_forced+1)*%d)", FedSegment))
 	return append(args, packets("+frag_discont")...)
 }
 
-// fps tells x264 the rate, which it would otherwise guess from the first packets. It plans with the frames' own times;
-// so a rough figure does, and films of similar rates share their processes.
+// fps tells x264 the rate, which it would otherwise guess from the first packets: the next one above that is usual, so
+// that no bit rate is passed and films of similar rates share their processes.
 func fps(r Ratio) string {
-	switch {
-	case r.Den > 0 && r.Num > 66*r.Den:
-		return ":fps=120"
-	case r.Den > 0 && r.Num > 33*r.Den:
-		return ":fps=60"
+	if r.Num <= 0 || r.Den <= 0 {
+		r = Ratio{Num: 30, Den: 1}
 	}
-	return ":fps=30"
+	usual := []Ratio{
+		{1, 1}, {2, 1}, {4, 1}, {6, 1}, {8, 1}, {10, 1}, {12, 1}, {15, 1}, {20, 1}, {24000, 1001}, {24, 1}, {25, 1}, {30000, 1001}, {30, 1},
+		{40, 1}, {48, 1}, {50, 1}, {60000, 1001}, {60, 1}, {90, 1},
+	}
+	for _, u := range usual {
+		if float64(r.Num)/float64(r.Den) <= float64(u.Num)/float64(u.Den)*1.0001 {
+			return fmt.Sprintf(":fps=%d/%d", u.Num, u.Den)
+		}
+	}
+	return ":fps=120/1"
 }
 
 // key tells apart what needs processes of its own.
