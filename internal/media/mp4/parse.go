@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -140,6 +141,9 @@ func (p *parser) finish() error {
 		t.s.seal()
 		total += t.Len()
 		whole += t.s.whole(x.Size)
+		if most := p.limits.maxTicks(t.Timescale); len(t.s.cto) > 0 && (int64(slices.Max(t.s.cto)) > most || -t.MinCTO() > most) {
+			return tooLong("a composition offset")
+		}
 	}
 	if whole < total {
 		return &Error{
