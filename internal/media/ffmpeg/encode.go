@@ -36,8 +36,9 @@ func x264(e ladder.Encode, params string, threads int) []string {
 		"-maxrate", strconv.FormatInt(e.MaxRate, 10), "-bufsize", strconv.FormatInt(e.Buffer, 10),
 		"-x264-params", "stitchable=1:open-gop=0:scenecut=0:keyint=infinite" + params,
 		"-threads:v", strconv.Itoa(threads), "-flags", "+global_header+cgop",
-		// The message in which x264 names its options would be in every segment.
-		"-bsf:v", "filter_units=remove_types=6",
+		// The message in which x264 names its options would be in every segment. Decode times go before 0 where the first
+		// frames are far apart.
+		"-bsf:v", `filter_units=remove_types=6,setts=pts=PTS:dts=max(DTS\,N)`,
 	}
 }
 

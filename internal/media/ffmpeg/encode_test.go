@@ -40,9 +40,9 @@ func TestLevels(t *testing.T) {
 				t.Parallel()
 				args := []string{
 					"-nostdin", "-v", "warning", "-f", "lavfi", "-i", fmt.Sprintf("color=s=%dx%d:r=%d/%d", e.Width, e.Height, rate.Num, rate.Den),
-					"-frames:v", "6",
+					"-frames:v", "6", "-vf", "setpts=PTS+1/TB",
 				}
-				args = append(append(args, x264(e, "", 2)...), "-movflags", "+empty_moov+frag_keyframe", "-f", "mp4", "-")
+				args = append(append(args, x264(e, fps(rate), 2)...), packets("+frag_discont")...)
 				cmd := exec.CommandContext(t.Context(), "ffmpeg", args...) // #nosec G204 -- our arguments
 				var said bytes.Buffer
 				cmd.Stderr = &said
@@ -80,7 +80,7 @@ func TestBandwidth(t *testing.T) {
 	const length = 2*time.Second - 40*time.Millisecond
 	for i := int64(1); i <= 3; i++ {
 		got := int64(float64(bits[i]) / length.Seconds())
-		if most := ladder.Peak(e, length); got > most || got < e.MaxRate {
+		if most := ladder.Peak(e, length); got > most || got < e.MaxRate*3/4 {
 			t.Errorf("segment %d has %d bit/s, promised are %d", i, got, most)
 		}
 	}

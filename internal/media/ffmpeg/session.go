@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"filmcan/internal/media/mp4"
 )
 
 // Session is a process that is fed and read by its owner. Reading and writing may happen in two goroutines; each end is
@@ -86,7 +88,8 @@ func (s *Session) follow(ctx context.Context) {
 	s.forget = context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })
 }
 
-// Write feeds the process. It waits while the process is busy: no more than a pipe's worth lies between.
+// Write feeds the process. It waits while the process is busy: no more than a pipe's worth lies between. When it fails
+// the process has ended, and Wait says why.
 func (s *Session) Write(p []byte) (int, error) { return s.stdin.Write(p) }
 
 // CloseInput says that there is no more to come. What was fed is then encoded to its end.
@@ -95,6 +98,9 @@ func (s *Session) CloseInput() error { return s.stdin.Close() }
 // Stdout is what the process writes: a fragmented MP4 with one frame per fragment, in the order of decoding. After its
 // end, Wait tells whether the process ended well.
 func (s *Session) Stdout() io.Reader { return s.stdout }
+
+// Packets reads Stdout packet by packet. It is called once.
+func (s *Session) Packets() *mp4.FragmentReader { return mp4.NewFragmentReader(s.stdout) }
 
 // Wait waits for the process to end. Its error is an [*Error], or the cause of the end of the context.
 func (s *Session) Wait() error {

@@ -3,6 +3,8 @@ package ffmpeg
 import (
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -70,7 +72,7 @@ func TestFedTimes(t *testing.T) {
 		"ntsc":     {Duration: 4 * time.Second, BFrames: 2, Rate: films.NTSC},
 		"variable": {Duration: 4 * time.Second, BFrames: 2, VariableRate: true},
 		"hevc":     {Duration: 4 * time.Second, BFrames: 3, Video: films.HEVC, GOP: 2 * time.Second},
-		"open":     {Duration: 4 * time.Second, BFrames: 3, GOP: 10 * time.Second, Rate: films.Rate{Num: 60, Den: 1}},
+		"fast":     {Duration: 4 * time.Second, BFrames: 3, GOP: 10 * time.Second, Rate: films.Rate{Num: 60, Den: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,7 +83,8 @@ func TestFedTimes(t *testing.T) {
 			n := len(r.times)
 			rungs := ladder.Rungs(ladder.Film{Width: w, Height: h, Rate: rate}, ladder.Plus)
 			var entries [][]byte
-			for i, cuts := range [][]int{{0, n / 3, 2 * n / 3, n}, {n / 3, 2 * n / 3, n}, {n / 2, n}, {n - 1, n}} {
+			counters := films.Counters(t, films.Get(t, spec), 320)
+			for i, cuts := range [][]int{{0, n / 3, 2 * n / 3, n}, {n / 3, 2*n/3 + 1, n}, {n/2 + 1, n/2 + 2, n}, {n - 1, n}} {
 				settings := rungs[0].Encode
 				if i == 1 {
 					settings.Preset = "superfast"
@@ -100,6 +103,13 @@ func TestFedTimes(t *testing.T) {
 				got := slices.Sorted(slices.Values(out.pts))
 				if !slices.Equal(got, want) {
 					t.Errorf("%v: times: got %d %v, want %d %v", cuts, len(got), got, len(want), want)
+				}
+				file := filepath.Join(t.TempDir(), "out.mp4")
+				if err := os.WriteFile(file, out.raw, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if got := films.Counters(t, file, 320); !slices.Equal(got, counters[cuts[0]:]) {
+					t.Errorf("%v: the frames are %v, want %v", cuts, got, counters[cuts[0]:])
 				}
 				var keys []int64
 				for k := range out.track.Len() {

@@ -175,6 +175,24 @@ func TestTranscodeTimes(t *testing.T) {
 	}
 }
 
+// TestTooFast: above 120 frames per second every other one goes.
+func TestTooFast(t *testing.T) {
+	t.Parallel()
+	s, err := New(Config{}).Transcode(t.Context(), Input{
+		Path: films.Get(t, films.Spec{Duration: 500 * time.Millisecond, Rate: films.Rate{Num: 240, Den: 1}}), Demuxer: "mov",
+	}, TranscodeArgs{
+		Picture: Picture{Width: 320, Height: 180}, Rate: Ratio{240, 1},
+		Settings: ladder.Master(ladder.Film{Width: 320, Height: 180}, ladder.Plus, 1920),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if out := drain(t, s, nil); out.track.Len() != 60 {
+		t.Errorf("got %d frames, want 60", out.track.Len())
+	}
+}
+
 // TestTranscodeByPipe: what can be streamed is encoded from a reader.
 func TestTranscodeByPipe(t *testing.T) {
 	t.Parallel()
