@@ -35,6 +35,10 @@ type Extent struct {
 // interleave is about how much of a track lies in one place of a composed film.
 const interleave = time.Second
 
+// maxEarly is how long before the film's beginning packets of chunks may begin, for the sake of rounded times: they are moved
+// to it, because what comes before is not shown.
+const maxEarly = 20 * time.Millisecond
+
 // maxMoved is by how many places the packets of chunks may be moved between decoding and showing.
 const maxMoved = 16
 
@@ -203,6 +207,15 @@ func (s *Source) joined(t *Track) (places []place, start, length int64, err erro
 	}
 	order := slices.Clone(pts)
 	slices.Sort(order)
+	if early := -order[0]; early > 0 {
+		if t.Time(early) > maxEarly {
+			return nil, 0, 0, fmt.Errorf("it begins %v before the film", t.Time(early))
+		}
+		for i := range pts {
+			pts[i], order[i] = pts[i]+early, order[i]+early
+		}
+		end += early
+	}
 	moved := 0
 	for k, at := range pts {
 		rank, _ := slices.BinarySearch(order, at)
