@@ -8,5 +8,10 @@
 // Every start goes through one function, [Runner.run], and by way of the sandbox (media/ffmpeg/sandbox): the process can
 // open the input and the output and nothing else of the machine. Linux only; [Runner.Sandbox] tells.
 //
+// Besides looking and copying it encodes, in two ways. A [Session] of [Runner.Start] makes segments of a rendition: it is
+// fed samples with times of our own ([EncodeArgs]), so that ffmpeg never chooses a time or a cut, and may come from a [Pool] of
+// processes that were started ahead. [Runner.Transcode] and [Runner.Sound] encode a whole film. Which sizes, rates and levels
+// is media/ladder's to say; docs/quality.md has all of it for people.
+//
 // Arguments come from pure functions with golden tests.
 package ffmpeg

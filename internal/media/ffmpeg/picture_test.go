@@ -136,7 +136,7 @@ func TestColours(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			film := remade(t, source, "mp4", nil, tt.args)
+			film := remade(t, source, "mp4", tt.args)
 			want := rgb(t, film)
 			if d := distance(rgb(t, rendered(t, film, func(p *Picture) { p.Matrix = tt.matrix })), want); d > 4 {
 				t.Errorf("distance %.1f", d)
@@ -152,7 +152,7 @@ func TestHDR(t *testing.T) {
 	for name, transfer := range map[string]string{"pq": "smpte2084", "hlg": "arib-std-b67"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			film := remade(t, source, "mp4", nil, []string{
+			film := remade(t, source, "mp4", []string{
 				"-an", "-vf", "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709,zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020:npl=203,zscale=t=" + transfer +
 					":m=bt2020nc:r=tv:npl=203,format=yuv420p10le",
 				"-c:v", "libx265", "-preset", "ultrafast", "-x265-params",

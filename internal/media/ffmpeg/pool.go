@@ -101,7 +101,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil //nolint:nilerr // being stopped is how it ends
+			return nil
 		case <-p.wake:
 		case <-timer.C:
 		}

@@ -38,11 +38,10 @@ func shown(t *testing.T, path string, stream string) []int64 {
 }
 
 // remade puts the film's packets into another file by ffmpeg.
-func remade(t *testing.T, path, ending string, before, after []string) string {
+func remade(t *testing.T, path, ending string, after []string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "film."+ending)
-	args := append(append([]string{"-nostdin", "-v", "error"}, before...), "-i", path)
-	args = append(append(args, after...), out)
+	args := append(append([]string{"-nostdin", "-v", "error", "-i", path}, after...), out)
 	if b, err := exec.CommandContext(t.Context(), "ffmpeg", args...).CombinedOutput(); err != nil { // #nosec G204 -- a film of the tests
 		t.Fatalf("%v: %s", err, b)
 	}
@@ -61,57 +60,39 @@ func first(t *testing.T, p *Probe, kind StreamKind) Stream {
 func TestTranscodeTimes(t *testing.T) {
 	t.Parallel()
 	runner := New(Config{})
-	copied := []string{"-map", "0", "-c", "copy"}
-	get := func(t *testing.T, s films.Spec) string { t.Helper(); return films.Get(t, s) }
+	copied := func(more ...string) []string { return append([]string{"-map", "0", "-c", "copy"}, more...) }
 	for name, tt := range map[string]struct {
 		demuxer string
-		film    func(t *testing.T) string
+		spec    films.Spec
+		// ending and args make another file of it.
+		ending string
+		args   []string
 	}{
-		"mkv": {"matroska", func(t *testing.T) string {
-			return get(t, films.Spec{Container: films.MKV, BFrames: 2, Rate: films.NTSC})
-		}},
-		"webm": {"matroska", func(t *testing.T) string {
-			return get(t, films.Spec{Container: films.WebM, Video: films.VP9, Audio: films.Opus})
-		}},
-		"variable": {"mov", func(t *testing.T) string { return get(t, films.Spec{VariableRate: true, BFrames: 2}) }},
-		"hidden": {"mov", func(t *testing.T) string {
-			return get(t, films.Spec{Duration: 3 * time.Second, BFrames: 2, Hide: 700 * time.Millisecond})
-		}},
-		"open": {"mov", func(t *testing.T) string {
-			return get(t, films.Spec{Duration: 3 * time.Second, BFrames: 3, OpenGOP: true})
-		}},
-		"prores": {"mov", func(t *testing.T) string {
-			return get(t, films.Spec{Container: films.MOV, Video: films.ProRes, PixFmt: "yuv422p10le", Audio: films.PCM})
-		}},
-		"avi": {"avi", func(t *testing.T) string {
-			return get(t, films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3, Rate: films.NTSC})
-		}},
-		"fields": {"mpegts", func(t *testing.T) string {
-			return get(t, films.Spec{Container: films.TS, Video: films.MPEG2, Interlaced: true, Rate: films.Rate{Num: 25, Den: 1}})
-		}},
-		"120": {"mov", func(t *testing.T) string {
-			return get(t, films.Spec{Duration: time.Second, Rate: films.Rate{Num: 120, Den: 1}})
-		}},
-		"ts": {"mpegts", func(t *testing.T) string { return get(t, films.Spec{Container: films.TS, BFrames: 2}) }},
-		"wrapped": {"mpegts", func(t *testing.T) string {
-			return remade(t, get(t, films.Spec{Duration: 4 * time.Second, BFrames: 2}), "ts", nil, append(copied, "-output_ts_offset", "95440.7"))
-		}},
-		"negative": {"mov", func(t *testing.T) string {
-			return remade(t, get(t, films.Spec{BFrames: 2}), "mp4", nil, append(copied, "-movflags", "negative_cts_offsets", "-use_editlist", "0"))
-		}},
-		"wraps at once": {"mpegts", func(t *testing.T) string {
-			return remade(t, get(t, films.Spec{BFrames: 2}), "ts", nil, append(copied, "-output_ts_offset", "95442"))
-		}},
-		"late": {"mov", func(t *testing.T) string {
-			return remade(t, get(t, films.Spec{BFrames: 2}), "mp4", nil, append(copied, "-output_ts_offset", "12.3"))
-		}},
-		"gif": {"gif", func(t *testing.T) string {
-			return remade(t, get(t, films.Spec{Rate: films.Rate{Num: 10, Den: 1}}), "gif", nil, []string{"-an"})
-		}},
+		"mkv":      {demuxer: "matroska", spec: films.Spec{Container: films.MKV, BFrames: 2, Rate: films.NTSC}},
+		"webm":     {demuxer: "matroska", spec: films.Spec{Container: films.WebM, Video: films.VP9, Audio: films.Opus}},
+		"variable": {demuxer: "mov", spec: films.Spec{VariableRate: true, BFrames: 2}},
+		"hidden":   {demuxer: "mov", spec: films.Spec{Duration: 3 * time.Second, BFrames: 2, Hide: 700 * time.Millisecond}},
+		"open":     {demuxer: "mov", spec: films.Spec{Duration: 3 * time.Second, BFrames: 3, OpenGOP: true}},
+		"prores":   {demuxer: "mov", spec: films.Spec{Container: films.MOV, Video: films.ProRes, PixFmt: "yuv422p10le", Audio: films.PCM}},
+		"avi":      {demuxer: "avi", spec: films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3, Rate: films.NTSC}},
+		"fields":   {demuxer: "mpegts", spec: films.Spec{Container: films.TS, Video: films.MPEG2, Interlaced: true, Rate: films.Rate{Num: 25, Den: 1}}},
+		"120":      {demuxer: "mov", spec: films.Spec{Duration: time.Second, Rate: films.Rate{Num: 120, Den: 1}}},
+		"ts":       {demuxer: "mpegts", spec: films.Spec{Container: films.TS, BFrames: 2}},
+		"wraps": {
+			demuxer: "mpegts", spec: films.Spec{Duration: 4 * time.Second, BFrames: 2}, ending: "ts",
+			args: copied("-output_ts_offset", "95440.7"),
+		},
+		"wraps at once": {demuxer: "mpegts", spec: films.Spec{BFrames: 2}, ending: "ts", args: copied("-output_ts_offset", "95442")},
+		"negative":      {demuxer: "mov", spec: films.Spec{BFrames: 2}, ending: "mp4", args: copied("-movflags", "negative_cts_offsets", "-use_editlist", "0")},
+		"late":          {demuxer: "mov", spec: films.Spec{BFrames: 2}, ending: "mp4", args: copied("-output_ts_offset", "12.3")},
+		"gif":           {demuxer: "gif", spec: films.Spec{Rate: films.Rate{Num: 10, Den: 1}}, ending: "gif", args: []string{"-an"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			path := tt.film(t)
+			path := films.Get(t, tt.spec)
+			if tt.ending != "" {
+				path = remade(t, path, tt.ending, tt.args)
+			}
 			in := Input{Path: path, Demuxer: tt.demuxer}
 			p, err := runner.Probe(t.Context(), in)
 			if err != nil {
