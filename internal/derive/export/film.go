@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"io"
+	"math"
 	"math/big"
 	"time"
 
@@ -94,11 +95,18 @@ func zero(f *Film) ffmpeg.Ratio {
 	if t == nil || s == nil || t.Light || s.Start.Den == 0 {
 		return ffmpeg.Ratio{Num: 0, Den: 1}
 	}
-	start, _ := t.Span()
-	scale := int64(t.Timescale)
+	start, scale := int64(math.MaxInt64), int64(t.Timescale)
+	for i := range t.Len() {
+		if pts := t.PTS(i); pts >= 0 { // what is before is hidden
+			start = min(start, pts)
+		}
+	}
+	if start == math.MaxInt64 {
+		start = 0
+	}
 	apart := ticks(s.Start, t.Timescale) - start
 	// What is less than a second is a matter of opinion (priming, hidden frames), not of origin; see mp4's index.
-	return ffmpeg.Ratio{Num: (apart + scale/2) / scale, Den: 1}
+	return ffmpeg.Ratio{Num: int64(math.Round(float64(apart) / float64(scale))), Den: 1}
 }
 
 // ticks converts seconds to the nearest tick.
