@@ -15,6 +15,10 @@ import (
 // expression tells it where to cut, whatever the segments' lengths.
 const Slot = 64 * time.Second
 
+// longestLead is the longest stretch before a run's first segment that is fed in its own time; a longer one, with a still in
+// it, is fed a tick for each picture.
+const longestLead = 60 * time.Second
+
 // Bounds of the timescale of what an encoder is fed with. Below the first ffmpeg's muxer doubles it until it is reached.
 const (
 	leastFed = 10_000
@@ -247,7 +251,11 @@ func (s *slots) scaled(ticks int64) int64 {
 func (s *slots) time(rank int) int64 {
 	l := s.line
 	if p := l.pieces[s.first]; rank < p.First {
-		return s.slot() - (s.scaled(p.Start-l.Time(rank)) + int64(p.First-rank)) // ticks keep equal times apart
+		before := int64(p.First - rank) // ticks keep equal times apart
+		if p.Start-l.Time(p.Key) <= l.ticks(longestLead) {
+			before += s.scaled(p.Start - l.Time(rank))
+		}
+		return s.slot() - before
 	}
 	if rank >= l.Len() {
 		return s.time(l.Len()-1) + int64(rank-l.Len()+1)

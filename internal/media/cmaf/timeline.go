@@ -12,8 +12,9 @@ import (
 const (
 	// Apart is how far key frames may lie apart for the film's own pictures to be cut there.
 	Apart = 10 * time.Second
-	// maxLead is the longest stretch that is decoded for a cut inside a group of pictures, and thrown away.
-	maxLead = 60 * time.Second
+	// maxLead is how many pictures are decoded at most for a cut inside a group of pictures, and thrown away: twenty seconds at
+	// a hundred and twenty a second, and much to spare.
+	maxLead = 10_000
 	// maxReorder is by how many places pictures may be moved between decoding and showing: what decoders of H.264 and
 	// HEVC can hold.
 	maxReorder = 16
@@ -69,8 +70,8 @@ func NewTimeline(t *mp4.Track) (*Timeline, error) {
 	l.whole = l.keyDistance() <= l.ticks(Apart)
 	l.cut()
 	for i, p := range l.pieces {
-		if lead := p.Start - l.Time(p.Key); lead > l.ticks(maxLead) {
-			return nil, fmt.Errorf("%w: %v have to be decoded for segment %d", ErrNotCuttable, t.Time(lead), i)
+		if lead := p.First - p.Key; lead > maxLead {
+			return nil, fmt.Errorf("%w: %d pictures have to be decoded before segment %d", ErrNotCuttable, lead, i)
 		}
 	}
 	l.step = t.Duration(0)

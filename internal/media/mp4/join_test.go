@@ -2,6 +2,7 @@ package mp4_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -43,7 +44,7 @@ func encodeFrom(t *testing.T, picture, times string, frame int) (track *mp4.Trac
 		t.Fatal(err)
 	}
 	track, all, err := packets(bytes.NewReader(stream))
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	table = new(mp4.Table)

@@ -85,7 +85,7 @@ func TestFragmentReader(t *testing.T) {
 			want := x.Tracks[0]
 			for _, r := range []io.Reader{bytes.NewReader(film), iotest.OneByteReader(bytes.NewReader(film)), iotest.DataErrReader(bytes.NewReader(film))} {
 				track, got, err := packets(r)
-				if err != io.EOF {
+				if !errors.Is(err, io.EOF) {
 					t.Fatalf("ends with %v", err)
 				}
 				if !bytes.Equal(track.Entry, want.Entry) || track.Timescale != want.Timescale || track.CanvasWidth != want.CanvasWidth || track.Len() != 0 {
@@ -103,16 +103,16 @@ func TestFragmentReaderCutOff(t *testing.T) {
 	for _, terse := range []bool{false, true} {
 		film := mp4.Spec{Frames: 12, GOP: 4, Reorder: true}.Fragmented(terse)
 		_, all, err := packets(bytes.NewReader(film))
-		if err != io.EOF || len(all) != 12 {
+		if !errors.Is(err, io.EOF) || len(all) != 12 {
 			t.Fatalf("%d packets, %v", len(all), err)
 		}
 		clean := 0
 		for n := range len(film) {
 			_, got, err := packets(bytes.NewReader(film[:n]))
 			switch {
-			case err == io.EOF && len(got) < 12:
+			case errors.Is(err, io.EOF) && len(got) < 12:
 				clean++ // between two fragments, or before anything came
-			case !errors.Is(err, io.ErrUnexpectedEOF) && err != io.EOF:
+			case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
 				t.Fatalf("cut off at %d: %v", n, err)
 			}
 			for i, p := range got {

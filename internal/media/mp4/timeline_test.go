@@ -134,7 +134,7 @@ func fed(t *testing.T, l *cmaf.Timeline, first int, film []byte) {
 			t.Fatal(err)
 		}
 	}
-	if err := run.Feed(t.Context(), in, nil); err != io.EOF {
+	if err := run.Feed(t.Context(), in, nil); !errors.Is(err, io.EOF) {
 		t.Fatalf("after the last segment: %v", err)
 	}
 	v, p := l.Track(), l.Segments()[first]
@@ -151,7 +151,7 @@ func fed(t *testing.T, l *cmaf.Timeline, first int, film []byte) {
 	before := int64(0)
 	for i := p.Key; ; i++ {
 		packet, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if i != l.Len() {
 				t.Fatalf("fed up to sample %d of %d", i, l.Len())
 			}
@@ -231,13 +231,13 @@ func TestHeadRefuses(t *testing.T) {
 	}
 	p := l.Segments()[1]
 	tests := map[string]func([]cmaf.Frame) []cmaf.Frame{
-		"one lost":      func(f []cmaf.Frame) []cmaf.Frame { return f[:len(f)-1] },
-		"one more":      func(f []cmaf.Frame) []cmaf.Frame { return append(f, cmaf.Frame{Rank: p.First + p.Frames, Size: 1}) },
-		"one doubled":   func(f []cmaf.Frame) []cmaf.Frame { f[5] = f[6]; return f },
-		"of the next":   func(f []cmaf.Frame) []cmaf.Frame { f[len(f)-1].Rank = p.First + p.Frames; return f },
-		"of the last":   func(f []cmaf.Frame) []cmaf.Frame { f[3].Rank = p.First - 1; return f },
-		"no key frame":  func(f []cmaf.Frame) []cmaf.Frame { f[0].Sync = false; return f },
-		"empty":         func(f []cmaf.Frame) []cmaf.Frame { f[9].Size = 0; return f },
+		"one lost":     func(f []cmaf.Frame) []cmaf.Frame { return f[:len(f)-1] },
+		"one more":     func(f []cmaf.Frame) []cmaf.Frame { return append(f, cmaf.Frame{Rank: p.First + p.Frames, Size: 1}) },
+		"one doubled":  func(f []cmaf.Frame) []cmaf.Frame { f[5] = f[6]; return f },
+		"of the next":  func(f []cmaf.Frame) []cmaf.Frame { f[len(f)-1].Rank = p.First + p.Frames; return f },
+		"of the last":  func(f []cmaf.Frame) []cmaf.Frame { f[3].Rank = p.First - 1; return f },
+		"no key frame": func(f []cmaf.Frame) []cmaf.Frame { f[0].Sync = false; return f },
+		"empty":        func(f []cmaf.Frame) []cmaf.Frame { f[9].Size = 0; return f },
 		"shown too late": func(f []cmaf.Frame) []cmaf.Frame { // three pictures before one that is shown before them
 			return slices.Concat(f[:1], f[2:5], f[1:2], f[5:])
 		},
@@ -256,6 +256,89 @@ func TestHeadRefuses(t *testing.T) {
 			}
 			if head, err := l.Head(1, spoil(frames)); !errors.Is(err, cmaf.ErrFrames) || head != nil {
 				t.Errorf("got %d bytes, %v", len(head), err)
+			}
+		})
+	}
+}
+
+// counting notes the reads that reach it.
+type counting struct {
+	io.ReaderAt
+
+	reads, bytes int
+}
+
+func (c *counting) ReadAt(p []byte, off int64) (int, error) {
+	c.reads++
+	c.bytes += len(p)
+	return c.ReaderAt.ReadAt(p, off)
+}
+
+// TestFeedReadsLittle wants samples that lie near each other to be read together, large ones not at once, and errors to be
+// handed on.
+func TestFeedReadsLittle(t *testing.T) {
+	t.Parallel()
+	spec := mp4.Spec{Frames: 3000, GOP: 60, Reorder: true, Packets: 4700}
+	film := spec.Film()
+	x := mustParse(t, film)
+	l, err := cmaf.NewTimeline(x.Video())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := l.Run(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := &counting{ReaderAt: bytes.NewReader(film)}
+	for range l.Segments() {
+		if err := run.Feed(t.Context(), io.Discard, src); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if src.reads > 3000/100+len(l.Segments()) || src.bytes > len(film)*11/10 {
+		t.Errorf("%d reads of %d bytes, of a film of %d", src.reads, src.bytes, len(film))
+	}
+	run, err = l.Run(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Feed(t.Context(), io.Discard, bytes.NewReader(film[:len(film)/50])); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a film that is cut off: %v", err)
+	}
+	for _, n := range []int{-1, len(l.Segments())} {
+		if _, err := l.Run(n); err == nil {
+			t.Errorf("a run from segment %d of %d", n, len(l.Segments()))
+		}
+	}
+}
+
+// TestTracksOfTwoFiles wants sound of another file to be cut where the pictures are, also where these can only be encoded.
+func TestTracksOfTwoFiles(t *testing.T) {
+	t.Parallel()
+	for name, spec := range map[string]mp4.Spec{"passed through": {Frames: 900, GOP: 70}, "encoded": {Frames: 900, GOP: 400}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pictures, sound := mustParse(t, spec.Film()).Video(), mustParse(t, mp4.Spec{Packets: 1500}.Film()).Audio()
+			p, err := cmaf.PlanTracks(pictures, sound)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (p.Video != nil) != (spec.GOP == 70) || p.Timeline == nil || p.Audio == nil {
+				t.Fatalf("plan %+v", p)
+			}
+			pieces := p.Timeline.Segments()
+			for i, s := range p.Audio.Segments[:len(pieces)] {
+				at, cut := sound.Time(s.Start), pictures.Time(pieces[i].Start)
+				if late := at - cut; late > 0 || late < -sound.Time(2048) {
+					t.Errorf("sound of segment %d begins at %v, its pictures at %v", i, at, cut)
+				}
+			}
+			longest := int64(0)
+			for _, piece := range pieces {
+				longest = max(longest, piece.Duration)
+			}
+			if want := int(mp4.Rescale(longest, pictures.Timescale, 1)); p.TargetDuration < want || p.TargetDuration > want+1 {
+				t.Errorf("target duration %d, want %d", p.TargetDuration, want)
 			}
 		})
 	}
