@@ -83,7 +83,7 @@ func describe(f *reel.Film) []*Rendition {
 	var list []*Rendition
 	if r := f.Video(); r != nil {
 		v := newRendition(VideoName, r, f.VideoDurations(), f.VideoTag(), f.Pictures())
-		rate := r.Track.FrameRate()
+		rate := f.VideoRate()
 		v.Video = true
 		v.Width, v.Height = r.Track.Picture.Width, r.Track.Picture.Height
 		v.Rate = film.Rate{Num: rate.Num, Den: rate.Den}

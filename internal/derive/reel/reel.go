@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"filmcan/internal/film"
 	"filmcan/internal/keep/vault"
@@ -237,6 +238,8 @@ type Cuts struct {
 	plan                  *cmaf.Package
 	picturesTag, soundTag string
 	video, audio          []int64
+	rate, peak            mp4.Rate
+	average               int64
 }
 
 func newCuts(pictures, sound *mp4.Track) (*Cuts, error) {
@@ -249,6 +252,7 @@ func newCuts(pictures, sound *mp4.Track) (*Cuts, error) {
 		for _, p := range t.Segments() {
 			c.video = append(c.video, p.Duration)
 		}
+		c.rate, c.peak, c.average = t.Track().FrameRate(), peak(t), average(t.Track())
 	}
 	if r := plan.Audio; r != nil {
 		for _, s := range r.Segments {
@@ -276,6 +280,39 @@ func (c *Cuts) VideoDurations() []int64 { return c.video }
 
 // AudioDurations are those of the sound.
 func (c *Cuts) AudioDurations() []int64 { return c.audio }
+
+// peak is the rate of the pictures where it is highest.
+func peak(t *cmaf.Timeline) mp4.Rate {
+	most := t.Track().FrameRate()
+	for _, p := range t.Segments() {
+		own := mp4.Rate{Num: int64(p.Frames) * int64(t.Track().Timescale), Den: p.Duration}
+		// A hundredth more is a matter of where the cuts lie.
+		if p.Frames > 1 && own.Float() > 1.01*most.Float() {
+			most = own
+		}
+	}
+	return most
+}
+
+// average is the bit rate of a track.
+func average(t *mp4.Track) int64 {
+	var size int64
+	for i := range t.Len() {
+		size += int64(t.Size(i))
+	}
+	start, end := t.Span()
+	return int64(math.Ceil(float64(size) * 8 * float64(t.Timescale) / float64(max(1, end-start))))
+}
+
+// VideoRate is the usual rate of the pictures, PeakRate that of the segment with the most of them for its length,
+// VideoBandwidth their average bit rate as they lie in the film.
+func (c *Cuts) VideoRate() mp4.Rate { return c.rate }
+
+// PeakRate is described at VideoRate.
+func (c *Cuts) PeakRate() mp4.Rate { return c.peak }
+
+// VideoBandwidth is described at VideoRate.
+func (c *Cuts) VideoBandwidth() int64 { return c.average }
 
 // VideoTag names the bytes that the pictures are cut from, AudioTag those of the sound.
 func (c *Cuts) VideoTag() string { return c.picturesTag }
