@@ -156,6 +156,57 @@ func TestTranscodeTimes(t *testing.T) {
 	}
 }
 
+// TestTranscodePhone: a portrait film is upright, and each frame is there; TestTranscodeTail: what is whole of a film
+// that is cut off is encoded.
+func TestTranscodePhone(t *testing.T) {
+	t.Parallel()
+	runner := New(Config{})
+	path := films.Get(t, films.Phone(films.MOV, films.HEVC))
+	in := Input{Path: path, Demuxer: "mov"}
+	p, err := runner.Probe(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := first(t, p, Video)
+	w, h := v.Picture().Displayed()
+	if w != 180 || h != 320 {
+		t.Fatalf("shown at %dx%d", w, h)
+	}
+	s, err := runner.Transcode(t.Context(), in, TranscodeArgs{
+		Picture: v.Picture(), Stream: v.Index, Settings: ladder.Master(ladder.Film{Width: w, Height: h}, ladder.Plus, 1920),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	out := drain(t, s, nil)
+	file := filepath.Join(t.TempDir(), "out.mp4")
+	if err := os.WriteFile(file, out.raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := films.Counters(t, file, 180), films.Counters(t, path, 180); !slices.Equal(got, want) {
+		t.Errorf("the frames are %v, want %v", got, want)
+	}
+}
+
+func TestTranscodeTail(t *testing.T) {
+	t.Parallel()
+	for demuxer, container := range map[string]films.Container{"matroska": films.MKV, "mpegts": films.TS, "flv": films.FLV} {
+		s, err := New(Config{}).Transcode(t.Context(), Input{
+			Path: films.Get(t, films.Spec{Container: container, BFrames: 2, Keep: 60}), Demuxer: demuxer,
+		}, TranscodeArgs{
+			Picture: Picture{Width: 320, Height: 180}, Settings: ladder.Master(ladder.Film{Width: 320, Height: 180}, ladder.Plus, 1920),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out := drain(t, s, nil); out.track.Len() < 30 || out.track.Len() > 50 {
+			t.Errorf("%s: got %d frames", container, out.track.Len())
+		}
+		_ = s.Close()
+	}
+}
+
 // TestTooFast: above 120 frames per second every other one goes.
 func TestTooFast(t *testing.T) {
 	t.Parallel()
