@@ -67,6 +67,27 @@ func TestEmptiedWhileWatching(t *testing.T) {
 	exact(t, f, r, got, path)
 }
 
+// TestEndsWhereTheStoreGoesOn: in a film that is cut inside its groups, too, where the process gets some pictures more.
+func TestEndsWhereTheStoreGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := films.Get(t, films.Spec{Duration: 30 * time.Second, BFrames: 3, GOP: 30 * time.Second})
+	f := w.add(t, path)
+	r := Rungs(f, ladder.Plus)[0]
+	for _, n := range []int{3, 4, 5} {
+		_, err := w.segment(t.Context(), f, r, n)
+		must(t, err)
+	}
+	first := w.engine
+	first.Close()
+	w.engine = New(first.tools, Config{})
+	defer w.engine.Close()
+	exact(t, f, r, w.whole(t, f, r, nil), path)
+	if got := w.engine.Stats(); got.Discarded != 0 || got.Made+first.Stats().Made < 7 {
+		t.Errorf("%+v after %+v\n%s", got, first.Stats(), w.log.String())
+	}
+}
+
 // TestInitSegmentRemoved: segments without their init segment, in a process that never saw it.
 func TestInitSegmentRemoved(t *testing.T) {
 	t.Parallel()

@@ -38,6 +38,8 @@ func (e *Engine) Renditions(f *reel.Film, quality film.Quality) ([]*Rendition, e
 		own = v.Track.FFName != "h264"
 	}
 	var list []*Rendition
+	var shortest time.Duration
+	rate := f.VideoRate()
 	for _, rung := range Rungs(f, ladder.Quality(quality)) {
 		if rung.Own && !own {
 			continue
@@ -46,12 +48,14 @@ func (e *Engine) Renditions(f *reel.Film, quality film.Quality) ([]*Rendition, e
 		if err != nil {
 			return nil, err
 		}
-		track := t.line.Track()
-		rate := track.FrameRate()
+		scale := t.line.Track().Timescale
+		if shortest == 0 {
+			shortest = densest(f.VideoDurations(), scale, f.Target())
+		}
 		list = append(list, &Rendition{
-			Name: t.name, Codec: rung.Codec, Bandwidth: rung.Bandwidth(densest(f.VideoDurations(), track.Timescale, f.Target())),
+			Name: t.name, Codec: rung.Codec, Bandwidth: rung.Bandwidth(shortest),
 			Width: rung.Width, Height: rung.Height, Rate: film.Rate{Num: rate.Num, Den: rate.Den},
-			Timescale: track.Timescale, Durations: f.VideoDurations(),
+			Timescale: scale, Durations: f.VideoDurations(),
 			engine: e, film: f, rung: rung,
 		})
 	}

@@ -137,10 +137,7 @@ func (e *encoding) why(err error) error {
 	if said := e.process.Wait(); said != nil {
 		return said
 	}
-	if len(e.frames) > 0 {
-		return fmt.Errorf("%w: the process ended after %d of segment %d", cmaf.ErrFrames, len(e.frames), e.segment)
-	}
-	return err
+	return err // with some pictures of the segment after the last: they had to be fed too
 }
 
 func (e *encoding) kill() { _ = e.process.Close() } // what it says of that is known
