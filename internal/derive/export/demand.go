@@ -20,8 +20,8 @@ type making struct {
 }
 
 var (
-	errClosed   = errors.New("export: closed")
-	errForgiven = errors.New("export: the film is forgotten")
+	errClosed    = errors.New("export: closed")
+	errForgotten = errors.New("export: the film is forgotten")
 )
 
 // Make is the maker of bases and sound for a cache of derived things. Encoding takes long: the work goes on when those who
@@ -138,7 +138,7 @@ func (e *Exporter) Forget(ctx context.Context, id film.FilmID) error {
 	var stopped []*making
 	for a, m := range e.making {
 		if a.Film == id {
-			m.cancel(errForgiven)
+			m.cancel(errForgotten)
 			stopped = append(stopped, m)
 		}
 	}

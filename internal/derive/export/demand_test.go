@@ -1,0 +1,174 @@
+package export
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"filmcan/internal/blob/fs"
+	"filmcan/internal/derive"
+	"filmcan/internal/film"
+	"filmcan/internal/filmtest/films"
+	"filmcan/internal/keep/vault"
+	"filmcan/internal/media/ffmpeg"
+	"filmcan/internal/media/mp4"
+	"filmcan/internal/scratch"
+)
+
+type world struct {
+	*Exporter
+
+	vault *vault.Vault
+	cache *derive.Cache
+}
+
+func newWorld(t *testing.T, cfg Config) *world {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := fs.Open(filepath.Join(dir, "keep"))
+	must(t, err)
+	v, err := vault.New(store, vault.Config{})
+	must(t, err)
+	disposable, err := fs.OpenDisposable(filepath.Join(dir, "derived"))
+	must(t, err)
+	folders, err := scratch.Open(filepath.Join(dir, "work"))
+	must(t, err)
+	w := &world{vault: v}
+	makers := map[string]derive.Maker{}
+	for _, kind := range []string{film.KindBase, film.KindSound} {
+		makers[kind] = func(ctx context.Context, a film.Artifact, to io.Writer) error { return w.Make(ctx, a, to) }
+	}
+	w.cache = derive.New(disposable, makers, derive.Default(), slog.New(slog.DiscardHandler))
+	t.Cleanup(w.cache.Close)
+	w.Exporter = New(cfg, v, ffmpeg.New(ffmpeg.Config{}), folders, w.cache, slog.New(slog.DiscardHandler))
+	t.Cleanup(w.Exporter.Close)
+	return w
+}
+
+// store brings a film into the vault, as the source of the film of that name.
+func (w *world) store(t *testing.T, id film.FilmID, spec films.Spec) {
+	t.Helper()
+	b, err := os.ReadFile(films.Get(t, spec))
+	must(t, err)
+	writer, err := w.vault.Append(t.Context(), vault.Ref{Film: id, Part: vault.Source})
+	must(t, err)
+	_, err = io.Copy(writer, bytes.NewReader(b))
+	must(t, err)
+	_, err = writer.Seal()
+	must(t, err)
+	must(t, writer.Close())
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMake: what is gone is made for who asks; who waits too long is told to come back, and the work goes on without
+// anybody who waits.
+func TestMake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Patience: time.Nanosecond})
+	w.store(t, "film0001", films.Spec{OpenGOP: true, BFrames: 2, Channels: 6})
+	for _, a := range []film.Artifact{PicturesOf("film0001", film.PartSource), SoundOf("film0001", film.PartSource)} {
+		_, err := w.cache.Open(t.Context(), a)
+		if !film.IsCode(err, film.CodeUnavailable) || film.FaultOf(err) != film.FaultTransient {
+			t.Fatalf("%s: got %v, want to be told to come back", a.Kind, err)
+		}
+		must(t, w.Ensure(t.Context(), a)) // joins what is under way
+		object, err := w.cache.Open(t.Context(), a)
+		must(t, err)
+		x, err := mp4.Parse(t.Context(), object, object.Size(), mp4.Limits{})
+		must(t, err)
+		if v, s := x.Video(), x.Audio(); (v != nil) != (a.Kind == film.KindBase) || (s != nil) != (a.Kind == film.KindSound) ||
+			s != nil && s.Sound.Channels != 2 || v != nil && v.Len() != 60 {
+			t.Errorf("%s: got %+v and %+v", a.Kind, v, s)
+		}
+		must(t, object.Close())
+	}
+	if got := w.ffmpeg.Stats(); got.Transcodes != 1 || got.Sounds != 1 {
+		t.Errorf("started %+v", got)
+	}
+}
+
+// TestMakeSoon: who is patient gets it from the first call.
+func TestMakeSoon(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Patience: time.Minute})
+	w.store(t, "film0001", films.Spec{Channels: 6})
+	object, err := w.cache.Open(t.Context(), SoundOf("film0001", film.PartSource))
+	must(t, err)
+	must(t, object.Close())
+}
+
+// TestForget stops what is being made.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Chunk: time.Second})
+	w.store(t, "film0001", films.Spec{Duration: 12 * time.Second, OpenGOP: true, BFrames: 2, Grain: true})
+	done := make(chan error, 1)
+	go func() { done <- w.Ensure(t.Context(), PicturesOf("film0001", film.PartSource)) }()
+	for w.Stats().Chunks == 0 {
+		runtime.Gosched()
+	}
+	must(t, w.Forget(t.Context(), "film0001"))
+	if err := <-done; !errors.Is(err, errForgotten) {
+		t.Errorf("got %v", err)
+	}
+	usage, err := w.cache.Usage(t.Context())
+	must(t, err)
+	if usage.Objects != 0 {
+		t.Errorf("left: %+v", usage)
+	}
+}
+
+// TestChunk stores chunks and reads them back; what is cut or changed is none.
+func TestChunk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Chunk: time.Second})
+	w.store(t, "film0001", films.Spec{Duration: 3 * time.Second})
+	part, err := w.vault.Open(t.Context(), vault.Ref{Film: "film0001", Part: vault.Source})
+	must(t, err)
+	defer part.Close()
+	f, err := w.Indexed(t.Context(), "film0001", film.PartSource, part, part.Size(), localPath(part))
+	must(t, err)
+	p, err := w.pictures(t.Context(), encoding{film: f, args: f.transcode(film.QualityPlus, 0)}, nil)
+	must(t, err)
+	defer p.Close()
+	if p.frames != 90 || len(p.chunks) != 2 { // a key frame each two seconds
+		t.Fatalf("%d frames in %d chunks", p.frames, len(p.chunks))
+	}
+	whole := make([]byte, p.chunks[0].object.Size())
+	_, err = p.chunks[0].object.ReadAt(whole, 0)
+	must(t, err)
+	read := func(b []byte) error {
+		_, _, err := readChunk(memory{bytes.NewReader(b)})
+		return err
+	}
+	must(t, read(whole))
+	for _, n := range []int{0, 1, chunkFixed - 1, chunkFixed, chunkFixed + 10, len(whole) - 1} {
+		if err := read(whole[:n]); !errors.Is(err, errNoChunk) {
+			t.Errorf("%d bytes of it: %v", n, err)
+		}
+	}
+	for i := range p.chunks[0].data {
+		b := bytes.Clone(whole)
+		b[i] ^= 0x41
+		if err := read(b); !errors.Is(err, errNoChunk) {
+			t.Errorf("byte %d changed: %v", i, err)
+		}
+	}
+}
+
+type memory struct{ *bytes.Reader }
+
+func (memory) Close() error { return nil }
