@@ -18,6 +18,7 @@ import (
 	"filmcan/internal/derive/export"
 	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/derive/reel"
+	"filmcan/internal/derive/rendition"
 	"filmcan/internal/film"
 	"filmcan/internal/front/api"
 	"filmcan/internal/front/master"
@@ -44,8 +45,12 @@ type App struct {
 	outbound *outbound.Client
 	intake   *intake.Intake
 	derived  *derive.Cache
-	export   *export.Exporter
-	webhooks *webhook.Deliverer
+	reels    *reel.Reels
+	pool     *ffmpeg.Pool
+
+	renditions *rendition.Engine
+	export     *export.Exporter
+	webhooks   *webhook.Deliverer
 
 	api     *api.API
 	masters *master.Door
@@ -57,6 +62,8 @@ type App struct {
 	tlsURL    string
 	caFile    string
 	// sandbox is the state of ffmpeg's, in words; noSandbox why there is none although it was wanted.
+	ffmpegVersion string
+
 	sandbox   string
 	noSandbox error
 }
@@ -130,11 +137,11 @@ func (a *App) components(ctx context.Context) error {
 		return err
 	}
 	a.intake.YieldTo(a.derived.Yield)
-	packager := passthrough.New(reel.New(a.store.Vault, a.derived, reel.Config{}))
+	a.watching()
 
 	a.api = api.New(api.Config{Catalog: a.catalog, Links: addresses, Log: a.log, Version: a.cfg.Version})
 	a.masters = master.New(a.catalog, master.FromVault(a.store.Vault), signer, master.Default(), a.log)
-	if a.play, err = play.New(a.catalog, packager, play.Config{PublicURL: a.publicURL()}); err != nil {
+	if a.play, err = play.New(a.catalog, passthrough.New(a.reels), a.renditions, play.Config{PublicURL: a.publicURL()}); err != nil {
 		return err
 	}
 	uploads := upload.Default()
@@ -156,6 +163,7 @@ func (a *App) Run(ctx context.Context) error {
 	// Downloads need their leases renewed until the last of them has drained.
 	leases := newGroup(context.WithoutCancel(ctx))
 	g.Go(a.derived.Run)
+	g.Go(a.pool.Run)
 	if a.cfg.HTTP {
 		leases.Go(a.masters.Run)
 		for _, l := range a.listeners {
@@ -179,6 +187,9 @@ func (a *App) Close() error {
 		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if a.renditions != nil {
+		a.renditions.Close()
 	}
 	if a.export != nil {
 		a.export.Close()

@@ -29,9 +29,11 @@ func (a *App) openFFmpeg(ctx context.Context) error {
 		}
 	}
 	a.ffmpeg = ffmpeg.New(cfg)
-	if _, err := a.ffmpeg.Version(ctx); err != nil {
+	version, err := a.ffmpeg.Version(ctx)
+	if err != nil {
 		return fmt.Errorf("%w (if it is elsewhere, name it with --ffmpeg and --ffprobe)", err)
 	}
+	a.ffmpegVersion = version.Text
 	return nil
 }
 

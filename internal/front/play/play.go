@@ -10,6 +10,7 @@ import (
 
 	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/derive/reel"
+	jit "filmcan/internal/derive/rendition"
 	"filmcan/internal/film"
 	"filmcan/internal/front/door"
 )
@@ -32,15 +33,16 @@ type Door struct {
 	public  address
 	catalog Catalog
 	films   *passthrough.Packager
+	engine  *jit.Engine
 }
 
-// New returns the door.
-func New(catalog Catalog, films *passthrough.Packager, cfg Config) (*Door, error) {
+// New returns the door. What is passed through comes from films, what is encoded from the engine.
+func New(catalog Catalog, films *passthrough.Packager, engine *jit.Engine, cfg Config) (*Door, error) {
 	public, err := parseAddress(cfg.PublicURL)
 	if err != nil {
 		return nil, err
 	}
-	return &Door{public: public, catalog: catalog, films: films}, nil
+	return &Door{public: public, catalog: catalog, films: films, engine: engine}, nil
 }
 
 // watched is a playback id that may be watched now, and the film behind it, which must be closed.

@@ -41,10 +41,13 @@ func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string)
 		return
 	}
 	defer watched.film.Close()
-	all := watched.renditions()
-	video, audio, err := wishes.choose(all)
+	var video, audio []rendition
+	all, err := d.renditions(watched)
 	if err == nil {
-		_, _, err = wishes.clip.pick(watched.cuts(all), watched.cuts(all))
+		video, audio, err = wishes.choose(all)
+	}
+	if err == nil {
+		_, _, err = wishes.clip.pick(cuts(all), cuts(all))
 	}
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
@@ -88,13 +91,13 @@ func encoded(query url.Values) string {
 }
 
 // media serves the playlist of one rendition. Its URIs are relative: they lie beside it.
-func media(w http.ResponseWriter, r *http.Request, watched watched, all []rendition, one *rendition) {
+func media(w http.ResponseWriter, r *http.Request, all []rendition, one *rendition) {
 	clip, err := parseClip(r.URL.Query())
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return
 	}
-	from, to, err := clip.pick(watched.cuts(all), one.cuts)
+	from, to, err := clip.pick(cuts(all), one.cuts)
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return

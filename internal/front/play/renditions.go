@@ -9,6 +9,7 @@ import (
 
 	"filmcan/internal/derive/hls"
 	"filmcan/internal/derive/passthrough"
+	jit "filmcan/internal/derive/rendition"
 	"filmcan/internal/film"
 	"filmcan/internal/front/door"
 )
@@ -53,6 +54,35 @@ func passed(f *passthrough.Film, r *passthrough.Rendition) rendition {
 	}
 }
 
+// encodedRecipe stands in the URLs of renditions that are encoded; their names say with which settings.
+const encodedRecipe = "e1"
+
+// made is a rendition that is encoded when it is watched.
+func made(r *jit.Rendition) rendition {
+	const contentType = "video/mp4"
+	return rendition{
+		Rendition: hls.Rendition{
+			Bandwidth: r.Bandwidth, Codec: r.Codec, Width: r.Width, Height: r.Height, Rate: r.Rate, Range: "SDR",
+		},
+		recipe: encodedRecipe, name: r.Name,
+		cuts: cutting{r.Durations, r.Timescale},
+		init: func(ctx context.Context) (door.Content, error) {
+			b, etag, err := r.Init(ctx)
+			if err != nil {
+				return door.Content{}, err
+			}
+			return door.Bytes(b, contentType, etag, forever), nil
+		},
+		segment: func(ctx context.Context, n int) (door.Content, io.Closer, error) {
+			s, err := r.Segment(ctx, n)
+			if err != nil {
+				return door.Content{}, nil, err
+			}
+			return door.Content{Type: contentType, ETag: s.ETag, CacheControl: forever, Size: s.Size, Copy: s.Copy}, s, nil
+		},
+	}
+}
+
 // choose returns the pictures, highest first, and the sound that a viewer with these wishes may choose from.
 func (w wishes) choose(all []rendition) (video, audio []rendition, err error) {
 	pictures := 0
@@ -85,16 +115,27 @@ func sizes(all []rendition) string {
 }
 
 // renditions are all that there are of a film: pictures first, highest first, then sound.
-func (w watched) renditions() []rendition {
-	var all []rendition
-	for _, r := range w.film.Renditions() {
-		all = append(all, passed(w.film, r))
+func (d *Door) renditions(w watched) ([]rendition, error) {
+	encoded, err := d.engine.Renditions(w.film.Film, w.asset.Settings.Quality)
+	if err != nil {
+		return nil, err
 	}
-	return all
+	var all, sound []rendition
+	for _, r := range w.film.Renditions() {
+		if one := passed(w.film, r); one.sound {
+			sound = append(sound, one)
+		} else {
+			all = append(all, one)
+		}
+	}
+	for _, r := range encoded {
+		all = append(all, made(r))
+	}
+	return append(all, sound...), nil
 }
 
 // cuts are those that all renditions share: of the pictures, or of the sound where it is alone.
-func (w watched) cuts(all []rendition) cutting {
+func cuts(all []rendition) cutting {
 	if len(all) == 0 {
 		return cutting{}
 	}

@@ -38,7 +38,11 @@ func (d *Door) rendition(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer watched.film.Close()
-	all := watched.renditions()
+	all, err := d.renditions(watched)
+	if err != nil {
+		door.Refuse(r.Context(), w, err)
+		return
+	}
 	i := slices.IndexFunc(all, func(one rendition) bool {
 		return one.name == r.PathValue("rendition") && one.recipe == r.PathValue("recipe")
 	})
@@ -48,7 +52,7 @@ func (d *Door) rendition(w http.ResponseWriter, r *http.Request) {
 	}
 	switch file := r.PathValue("file"); file {
 	case playlistName:
-		media(w, r, watched, all, &all[i])
+		media(w, r, all, &all[i])
 	case initName:
 		initSegment(w, r, &all[i])
 	default:

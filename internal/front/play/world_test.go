@@ -20,12 +20,14 @@ import (
 	"filmcan/internal/derive"
 	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/derive/reel"
+	jit "filmcan/internal/derive/rendition"
 	"filmcan/internal/film"
 	"filmcan/internal/filmtest/films"
 	"filmcan/internal/front/door"
 	"filmcan/internal/front/play"
 	"filmcan/internal/keep/catalog"
 	"filmcan/internal/keep/vault"
+	"filmcan/internal/media/ffmpeg"
 	"filmcan/internal/media/mp4"
 	"filmcan/internal/sqldb"
 )
@@ -36,6 +38,8 @@ type world struct {
 	vault   *vault.Vault
 	derived string // the folder of what is derived
 	cache   *derive.Cache
+	engine  *jit.Engine
+	runner  *ffmpeg.Runner
 	env     film.EnvironmentID
 	handler http.Handler
 	url     string
@@ -77,7 +81,13 @@ func newWorld(tb testing.TB, o options) *world {
 	if o.public == "" {
 		o.public = "http://public.example.com"
 	}
-	d, err := play.New(w.catalog, passthrough.New(reel.New(w.vault, w.cache, reel.Config{Memory: o.memory})), play.Config{PublicURL: o.public})
+	reels := reel.New(w.vault, w.cache, reel.Config{Memory: o.memory})
+	w.runner = ffmpeg.New(ffmpeg.Config{})
+	w.engine = jit.New(jit.Tools{
+		Films: reels, Store: w.cache, Cold: w.runner, Warm: w.runner, Version: "test", Log: log,
+	}, jit.Config{})
+	tb.Cleanup(w.engine.Close)
+	d, err := play.New(w.catalog, passthrough.New(reels), w.engine, play.Config{PublicURL: o.public})
 	must(tb, err)
 	w.handler = door.Log(log, nil, d.Handler())
 	server := httptest.NewServer(w.handler)
