@@ -42,7 +42,7 @@ type serverFlags struct {
 	ScrubEvery    time.Duration `name:"scrub-every" help:"How often every stored film's digest is verified (${default})." default:"168h" placeholder:"DURATION"`
 	EventTTL      time.Duration `name:"event-ttl" help:"How long events and delivery attempts are kept (${default})." default:"720h" placeholder:"DURATION"`
 	DrainTimeout  time.Duration `name:"drain-timeout" help:"How long running requests and jobs may take after SIGTERM (${default})." default:"30s" placeholder:"DURATION"`
-	MediaJobs     int           `name:"media-jobs" help:"Films examined and remuxed at a time on this node; downloads do not count (${default})." default:"4" placeholder:"N"`
+	MediaJobs     int           `name:"media-jobs" help:"Films examined at a time on this node, and as many encoded; downloads do not count (${default})." default:"4" placeholder:"N"`
 	DerivedBudget size          `name:"derived-budget" help:"How much is kept of what can be made again, beside what is pinned; 20GB, or a tenth of a smaller disk, when left out." placeholder:"SIZE"`
 	FFmpeg        string        `name:"ffmpeg" help:"The ffmpeg to use (${default})." default:"ffmpeg" placeholder:"PROGRAM"`
 	FFprobe       string        `name:"ffprobe" help:"The ffprobe to use (${default})." default:"ffprobe" placeholder:"PROGRAM"`

@@ -117,7 +117,7 @@ func (w *encoder) master(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = dir.Remove() }()
-	copies, err := w.copies(ctx, f, filepath.Join(dir.Path, "copied.mp4"))
+	copies, err := w.copies(ctx, filepath.Join(dir.Path, "copied.mp4"))
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func (c *copiedTracks) Close() error {
 
 // copies finds what is copied into a master beside what is encoded: from the source itself where that is indexed, else
 // from a copy of it in a container that can be.
-func (w *encoder) copies(ctx context.Context, f *export.Film, path string) (*copiedTracks, error) {
+func (w *encoder) copies(ctx context.Context, path string) (*copiedTracks, error) {
 	c, v := &copiedTracks{}, w.view
 	x, r := v.index, io.ReaderAt(w.src)
 	if v.plan.pictures != copied && v.plan.sound != copied {

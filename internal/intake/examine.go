@@ -100,6 +100,11 @@ func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source, kin
 	if err != nil {
 		return nil, err
 	}
+	if t := x.Video(); t != nil {
+		if err := vast(t.Picture.CodedWidth, t.Picture.CodedHeight); err != nil {
+			return nil, err
+		}
+	}
 	v := &view{plan: decideIndexed(x, verdict, a.Settings.MaxTier), index: x, kind: kind}
 	if v.plan.master == film.MasterMade {
 		done()
@@ -181,4 +186,13 @@ func describe(x *mp4.Index, format string, all bool) film.Found {
 
 func sound(t *mp4.Track, primary bool, d time.Duration) film.Track {
 	return film.Track{Type: film.TrackAudio, Primary: primary, Duration: d, Channels: t.Sound.Channels}
+}
+
+// vast refuses pictures that are not decoded: they take more memory than anybody has to give.
+func vast(width, height int) error {
+	if max(width, height) <= ffmpeg.MaxSide && width*height <= ffmpeg.MaxPixels {
+		return nil
+	}
+	return fail(whyTooLarge, nil, "The picture has %dx%d pixels, which is too large: at most %d a side, and %d in all, are taken.",
+		width, height, ffmpeg.MaxSide, ffmpeg.MaxPixels)
 }

@@ -27,6 +27,11 @@ func (in *Intake) examineOther(ctx context.Context, a film.Asset, src *source, k
 	if v.video == nil && v.audio == nil {
 		return nil, fail(whyNotFilm, nil, "The input is %s without pictures and without sound.", kind.Name())
 	}
+	if v.video != nil {
+		if err := vast(v.video.Width, v.video.Height); err != nil {
+			return nil, err
+		}
+	}
 	v.plan = decideProbed(kind, v.video, v.audio, a.Settings.MaxTier)
 	if cut != nil {
 		v.plan.join(*cut)

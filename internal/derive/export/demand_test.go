@@ -48,16 +48,16 @@ func newWorld(t *testing.T, cfg Config) *world {
 	w.cache = derive.New(disposable, makers, derive.Default(), slog.New(slog.DiscardHandler))
 	t.Cleanup(w.cache.Close)
 	w.Exporter = New(cfg, v, ffmpeg.New(ffmpeg.Config{}), folders, w.cache, slog.New(slog.DiscardHandler))
-	t.Cleanup(w.Exporter.Close)
+	t.Cleanup(w.Close)
 	return w
 }
 
-// store brings a film into the vault, as the source of the film of that name.
-func (w *world) store(t *testing.T, id film.FilmID, spec films.Spec) {
+// add brings a film into the vault, as the source of film0001.
+func (w *world) add(t *testing.T, spec films.Spec) {
 	t.Helper()
 	b, err := os.ReadFile(films.Get(t, spec))
 	must(t, err)
-	writer, err := w.vault.Append(t.Context(), vault.Ref{Film: id, Part: vault.Source})
+	writer, err := w.vault.Append(t.Context(), vault.Ref{Film: "film0001", Part: vault.Source})
 	must(t, err)
 	_, err = io.Copy(writer, bytes.NewReader(b))
 	must(t, err)
@@ -78,7 +78,7 @@ func must(t *testing.T, err error) {
 func TestMake(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{Patience: time.Nanosecond})
-	w.store(t, "film0001", films.Spec{OpenGOP: true, BFrames: 2, Channels: 6})
+	w.add(t, films.Spec{OpenGOP: true, BFrames: 2, Channels: 6})
 	for _, a := range []film.Artifact{PicturesOf("film0001", film.PartSource), SoundOf("film0001", film.PartSource)} {
 		_, err := w.cache.Open(t.Context(), a)
 		if !film.IsCode(err, film.CodeUnavailable) || film.FaultOf(err) != film.FaultTransient {
@@ -104,7 +104,7 @@ func TestMake(t *testing.T) {
 func TestMakeSoon(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{Patience: time.Minute})
-	w.store(t, "film0001", films.Spec{Channels: 6})
+	w.add(t, films.Spec{Channels: 6})
 	object, err := w.cache.Open(t.Context(), SoundOf("film0001", film.PartSource))
 	must(t, err)
 	must(t, object.Close())
@@ -114,7 +114,7 @@ func TestMakeSoon(t *testing.T) {
 func TestForget(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{Chunk: time.Second})
-	w.store(t, "film0001", films.Spec{Duration: 12 * time.Second, OpenGOP: true, BFrames: 2, Grain: true})
+	w.add(t, films.Spec{Duration: 12 * time.Second, OpenGOP: true, BFrames: 2, Grain: true})
 	done := make(chan error, 1)
 	go func() { done <- w.Ensure(t.Context(), PicturesOf("film0001", film.PartSource)) }()
 	for w.Stats().Chunks == 0 {
@@ -135,7 +135,7 @@ func TestForget(t *testing.T) {
 func TestChunk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{Chunk: time.Second})
-	w.store(t, "film0001", films.Spec{Duration: 3 * time.Second})
+	w.add(t, films.Spec{Duration: 3 * time.Second})
 	part, err := w.vault.Open(t.Context(), vault.Ref{Film: "film0001", Part: vault.Source})
 	must(t, err)
 	defer part.Close()
