@@ -38,11 +38,12 @@ var rooms = map[string]string{
 	"derive/passthrough": "film derive/reel media/",
 	"derive/reel":        "film keep/vault media/",
 	"derive/rendition":   "film blob derive derive/reel media/",
+	"derive/still":       "film derive derive/reel media/",
 
 	"front/door":    "film",
 	"front/ops":     "film front/door",
 	"front/api":     "film muxapi keep/catalog front/door",
-	"front/play":    "film keep/ derive derive/hls derive/rendition derive/passthrough derive/reel token front/door",
+	"front/play":    "film keep/ derive derive/hls derive/rendition derive/still derive/passthrough derive/reel token front/door",
 	"front/master":  "film keep/ token front/door point",
 	"front/upload":  "film keep/ token front/door point",
 	"front/webhook": "film muxapi keep/catalog outbound point",

@@ -19,6 +19,7 @@ import (
 	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/derive/reel"
 	"filmcan/internal/derive/rendition"
+	"filmcan/internal/derive/still"
 	"filmcan/internal/film"
 	"filmcan/internal/front/api"
 	"filmcan/internal/front/master"
@@ -49,6 +50,7 @@ type App struct {
 	pool     *ffmpeg.Pool
 
 	renditions *rendition.Engine
+	stills     *still.Maker
 	export     *export.Exporter
 	webhooks   *webhook.Deliverer
 
@@ -125,6 +127,7 @@ func (a *App) components(ctx context.Context) error {
 	a.derived = derive.New(derived, map[string]derive.Maker{
 		reel.IndexKind: derive.Bytes(reel.IndexMaker(a.store.Vault, mp4.Limits{})),
 		film.KindBase:  a.encoded, film.KindSound: a.encoded,
+		still.Kind: a.sheet,
 	}, derivedConfig(a.cfg, derived), a.log)
 	folders, err := scratch.Open(work)
 	if err != nil {
@@ -141,7 +144,7 @@ func (a *App) components(ctx context.Context) error {
 
 	a.api = api.New(api.Config{Catalog: a.catalog, Links: addresses, Log: a.log, Version: a.cfg.Version})
 	a.masters = master.New(a.catalog, master.FromVault(a.store.Vault), signer, master.Default(), a.log)
-	if a.play, err = play.New(a.catalog, passthrough.New(a.reels), a.renditions, play.Config{PublicURL: a.publicURL()}); err != nil {
+	if a.play, err = play.New(a.catalog, passthrough.New(a.reels), a.renditions, a.derived, play.Config{PublicURL: a.publicURL()}); err != nil {
 		return err
 	}
 	uploads := upload.Default()

@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"io"
 
 	"filmcan/internal/derive/export"
 	"filmcan/internal/derive/reel"
 	"filmcan/internal/derive/rendition"
+	"filmcan/internal/derive/still"
 	"filmcan/internal/film"
 	"filmcan/internal/media/ffmpeg"
 )
@@ -15,6 +17,7 @@ func (a *App) watching() {
 	a.reels = reel.New(a.store.Vault, a.derived, reel.Config{
 		Pictures: a.opener(export.PicturesOf), Sound: a.opener(export.SoundOf),
 	})
+	a.stills = still.New(a.reels, a.ffmpeg)
 	a.pool = ffmpeg.NewPool(a.ffmpeg, ffmpeg.PoolConfig{})
 	a.renditions = rendition.New(rendition.Tools{
 		Films: a.reels, Store: a.derived, Cold: a.ffmpeg, Warm: a.pool, Version: a.ffmpegVersion, Log: a.log,
@@ -26,4 +29,9 @@ func (a *App) opener(name func(id film.FilmID, part string) film.Artifact) reel.
 	return func(ctx context.Context, id film.FilmID, part string) (reel.Source, error) {
 		return a.derived.Open(ctx, name(id, part))
 	}
+}
+
+// sheet makes sheets of still pictures.
+func (a *App) sheet(ctx context.Context, artifact film.Artifact, w io.Writer) error {
+	return a.stills.Make(ctx, artifact, w)
 }

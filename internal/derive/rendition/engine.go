@@ -17,7 +17,6 @@ import (
 	"filmcan/internal/media/cmaf"
 	"filmcan/internal/media/ffmpeg"
 	"filmcan/internal/media/ladder"
-	"filmcan/internal/media/mp4"
 )
 
 // recipe changes when segments are made in another way from the same settings; it stands in URLs with cmaf.Recipe.
@@ -100,17 +99,8 @@ func Rungs(f *reel.Film, quality ladder.Quality) []ladder.Rung {
 	if line == nil {
 		return nil
 	}
-	width, height := picture(line.Track()).Displayed()
+	width, height := ffmpeg.PictureOf(line.Track()).Displayed()
 	return ladder.Rungs(ladder.Film{Width: width, Height: height, Rate: f.VideoRate(), Bandwidth: f.VideoBandwidth()}, quality)
-}
-
-// picture are the facts of a track's pictures that their encoding depends on.
-func picture(t *mp4.Track) ffmpeg.Picture {
-	p := t.Picture
-	return ffmpeg.Picture{
-		Width: p.CodedWidth, Height: p.CodedHeight, PixelAspect: ffmpeg.Ratio{Num: int64(p.ParH), Den: int64(p.ParV)},
-		Turn: ffmpeg.TurnOf(t.Matrix), Interlaced: p.Interlaced, Light: ffmpeg.LightOf(p.Transfer), Matrix: ffmpeg.MatrixOf(p.Matrix),
-	}
 }
 
 // target is a rendition of a film.
@@ -129,7 +119,7 @@ func (e *Engine) target(f *reel.Film, rung ladder.Rung) (target, error) {
 	if line == nil {
 		return target{}, film.NotFound()
 	}
-	args := ffmpeg.EncodeArgs{Picture: picture(line.Track()), Settings: rung.Encode, Rate: ffmpeg.Ratio(f.PeakRate())}
+	args := ffmpeg.EncodeArgs{Picture: ffmpeg.PictureOf(line.Track()), Settings: rung.Encode, Rate: ffmpeg.Ratio(f.PeakRate())}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%+v\n%s\n%+v", cmaf.Recipe, e.tools.Version, args, f.VideoTag(), f.Ref().Base))
 	return target{ref: f.Ref(), tag: f.VideoTag(), rung: rung, line: line, args: args, name: rung.Name + "_" + hex.EncodeToString(sum[:8])}, nil
 }

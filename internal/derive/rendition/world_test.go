@@ -182,7 +182,7 @@ func exact(tb testing.TB, f *reel.Film, r ladder.Rung, got []byte, source string
 	}
 	path := filepath.Join(tb.TempDir(), "rendition.mp4")
 	must(tb, os.WriteFile(path, got, 0o600))
-	w, _ := picture(line.Track()).Displayed()
+	w, _ := ffmpeg.PictureOf(line.Track()).Displayed()
 	if have, want := films.Counters(tb, path, r.Width), films.Counters(tb, source, w); !slices.Equal(have, want) {
 		tb.Errorf("counters %v, want %v", have, want)
 	}

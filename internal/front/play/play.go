@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"filmcan/internal/derive"
 	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/derive/reel"
 	jit "filmcan/internal/derive/rendition"
@@ -34,15 +35,22 @@ type Door struct {
 	catalog Catalog
 	films   *passthrough.Packager
 	engine  *jit.Engine
+	stills  Stills
 }
 
-// New returns the door. What is passed through comes from films, what is encoded from the engine.
-func New(catalog Catalog, films *passthrough.Packager, engine *jit.Engine, cfg Config) (*Door, error) {
+// Stills hands out sheets of still pictures by name (derive.Cache).
+type Stills interface {
+	Open(ctx context.Context, a film.Artifact) (derive.Object, error)
+}
+
+// New returns the door. What is passed through comes from films, what is encoded from the engine,
+// sheets from stills.
+func New(catalog Catalog, films *passthrough.Packager, engine *jit.Engine, stills Stills, cfg Config) (*Door, error) {
 	public, err := parseAddress(cfg.PublicURL)
 	if err != nil {
 		return nil, err
 	}
-	return &Door{public: public, catalog: catalog, films: films, engine: engine}, nil
+	return &Door{public: public, catalog: catalog, films: films, engine: engine, stills: stills}, nil
 }
 
 // watched is a playback id that may be watched now, and the film behind it, which must be closed.

@@ -56,6 +56,9 @@ func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string)
 	at, shared := d.reachedAt(r)
 	root := at.String() + "/" + string(watched.id) + "/"
 	playlist := hls.Present(located(video, root, wishes.clip), located(audio, root, wishes.clip), wishes.order)
+	if wishes.trickPlay {
+		playlist.Images = tiles(watched, root)
+	}
 	if watched.asset.Settings.Meta.Title != "" {
 		playlist.Session = []hls.SessionData{{ID: chaptersID, URI: root + "metadata.json"}}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"filmcan/internal/derive/still"
 	"filmcan/internal/film"
 	"filmcan/internal/front/door"
 )
@@ -38,6 +39,10 @@ func (d *Door) rendition(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer watched.film.Close()
+	if r.PathValue("recipe") == still.Recipe && r.PathValue("rendition") == tilesName {
+		d.sheets(w, r, watched, r.PathValue("file"))
+		return
+	}
 	all, err := d.renditions(watched)
 	if err != nil {
 		door.Refuse(r.Context(), w, err)

@@ -21,6 +21,7 @@ import (
 	"filmcan/internal/derive/passthrough"
 	"filmcan/internal/derive/reel"
 	jit "filmcan/internal/derive/rendition"
+	"filmcan/internal/derive/still"
 	"filmcan/internal/film"
 	"filmcan/internal/filmtest/films"
 	"filmcan/internal/front/door"
@@ -73,8 +74,10 @@ func newWorld(tb testing.TB, o options) *world {
 	must(tb, err)
 	derived, err := fs.Open(w.derived)
 	must(tb, err)
+	var stills *still.Maker
 	w.cache = derive.New(derived, map[string]derive.Maker{
 		reel.IndexKind: derive.Bytes(reel.IndexMaker(w.vault, mp4.Limits{})),
+		still.Kind:     func(ctx context.Context, a film.Artifact, to io.Writer) error { return stills.Make(ctx, a, to) },
 	}, derive.Config{}, log)
 	tb.Cleanup(w.cache.Close)
 
@@ -83,11 +86,12 @@ func newWorld(tb testing.TB, o options) *world {
 	}
 	reels := reel.New(w.vault, w.cache, reel.Config{Memory: o.memory})
 	w.runner = ffmpeg.New(ffmpeg.Config{})
+	stills = still.New(reels, w.runner)
 	w.engine = jit.New(jit.Tools{
 		Films: reels, Store: w.cache, Cold: w.runner, Warm: w.runner, Version: "test", Log: log,
 	}, jit.Config{})
 	tb.Cleanup(w.engine.Close)
-	d, err := play.New(w.catalog, passthrough.New(reels), w.engine, play.Config{PublicURL: o.public})
+	d, err := play.New(w.catalog, passthrough.New(reels), w.engine, w.cache, play.Config{PublicURL: o.public})
 	must(tb, err)
 	w.handler = door.Log(log, nil, d.Handler())
 	server := httptest.NewServer(w.handler)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"filmcan/internal/media/mp4"
 )
 
 // Light is how a film's numbers stand for brightness.
@@ -105,6 +107,15 @@ type Picture struct {
 	Interlaced  bool
 	Light       Light
 	Matrix      Matrix
+}
+
+// PictureOf are the facts of an indexed track of pictures.
+func PictureOf(t *mp4.Track) Picture {
+	p := t.Picture
+	return Picture{
+		Width: p.CodedWidth, Height: p.CodedHeight, PixelAspect: Ratio{Num: int64(p.ParH), Den: int64(p.ParV)},
+		Turn: TurnOf(t.Matrix), Interlaced: p.Interlaced, Light: LightOf(p.Transfer), Matrix: MatrixOf(p.Matrix),
+	}
 }
 
 // Displayed is the size of the pictures as shown: with square pixels (none is thrown away) and turned.

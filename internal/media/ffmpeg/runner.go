@@ -70,14 +70,16 @@ type Runner struct {
 	stats counters
 }
 
-type counters struct{ versions, probes, remuxes, encodes, transcodes, sounds atomic.Int64 }
+type counters struct{ versions, probes, remuxes, encodes, transcodes, sounds, sheets atomic.Int64 }
 
 // Stats count process starts: Encodes are those of renditions, Transcodes of whole films' pictures, Sounds of whole
-// films' sound.
-type Stats struct{ Versions, Probes, Remuxes, Encodes, Transcodes, Sounds int64 }
+// films' sound, Sheets of tiles of still pictures.
+type Stats struct{ Versions, Probes, Remuxes, Encodes, Transcodes, Sounds, Sheets int64 }
 
 // Starts is the number of all starts of processes that saw a film, or wait for one.
-func (s Stats) Starts() int64 { return s.Probes + s.Remuxes + s.Encodes + s.Transcodes + s.Sounds }
+func (s Stats) Starts() int64 {
+	return s.Probes + s.Remuxes + s.Encodes + s.Transcodes + s.Sounds + s.Sheets
+}
 
 // New returns a runner. It starts nothing; see [Runner.Version].
 func New(cfg Config) *Runner {
@@ -95,6 +97,7 @@ func (r *Runner) Stats() Stats {
 	return Stats{
 		Versions: r.stats.versions.Load(), Probes: r.stats.probes.Load(), Remuxes: r.stats.remuxes.Load(),
 		Encodes: r.stats.encodes.Load(), Transcodes: r.stats.transcodes.Load(), Sounds: r.stats.sounds.Load(),
+		Sheets: r.stats.sheets.Load(),
 	}
 }
 
