@@ -320,6 +320,43 @@ func (w *encoder) base(ctx context.Context) error {
 		}
 		done()
 	}
+	return w.measure(ctx)
+}
+
+// measure makes the lengths those of what was encoded: edit lists that do more than to start a film may say others than its
+// tables.
+func (w *encoder) measure(ctx context.Context) error {
+	f, id := &w.view.found, w.asset.Film
+	set := func(kind film.TrackType, d time.Duration) {
+		for i := range f.Tracks {
+			if t := &f.Tracks[i]; t.Type == kind && t.Primary {
+				t.Duration = d
+			}
+		}
+	}
+	if v := f.Media.Video; f.Base.EncodedVideo && v != nil {
+		d, err := w.export.Length(ctx, export.PicturesOf(id, f.Base.Part))
+		if err != nil {
+			return err
+		}
+		v.Duration = d
+		set(film.TrackVideo, d)
+	}
+	if a := f.Media.Audio; f.Base.EncodedSound && a != nil {
+		d, err := w.export.Length(ctx, export.SoundOf(id, f.Base.Part))
+		if err != nil {
+			return err
+		}
+		a.Duration = d
+		set(film.TrackAudio, d)
+	}
+	f.Media.Duration = 0
+	if v := f.Media.Video; v != nil {
+		f.Media.Duration = v.Duration
+	}
+	if a := f.Media.Audio; a != nil {
+		f.Media.Duration = max(f.Media.Duration, a.Duration)
+	}
 	return nil
 }
 

@@ -55,6 +55,20 @@ func (e *Exporter) Sound(ctx context.Context, f *Film, tell Tell) error {
 	return object.Close()
 }
 
+// Length is how long an artifact lasts that is there.
+func (e *Exporter) Length(ctx context.Context, a film.Artifact) (time.Duration, error) {
+	object, ok := e.store.Find(ctx, a)
+	if !ok {
+		return 0, fmt.Errorf("export: %s is gone again", a.Key())
+	}
+	defer object.Close()
+	x, err := mp4.Parse(ctx, object, object.Size(), e.cfg.Limits)
+	if err != nil {
+		return 0, fmt.Errorf("export: look at %s: %w", a.Key(), err)
+	}
+	return x.Duration(), nil
+}
+
 // soundIn encodes the sound of a film into an artifact, unless that is there, and opens it.
 func (e *Exporter) soundIn(ctx context.Context, f *Film, a film.Artifact, keepChannels bool, tell Tell) (derive.Object, error) {
 	if object, ok := e.store.Find(ctx, a); ok {
