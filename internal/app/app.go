@@ -51,6 +51,7 @@ type App struct {
 
 	renditions *rendition.Engine
 	stills     *still.Maker
+	toWarm     chan film.AssetID
 	export     *export.Exporter
 	webhooks   *webhook.Deliverer
 
@@ -76,7 +77,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, log: log}
+	a := &App{cfg: cfg, log: log, toWarm: make(chan film.AssetID, prewarming)}
 	defer func() {
 		if err != nil {
 			_ = a.Close()
@@ -174,6 +175,7 @@ func (a *App) Run(ctx context.Context) error {
 		}
 	}
 	if a.cfg.Work {
+		g.Go(a.prewarm)
 		g.Go(a.store.queue.Run)
 	}
 	a.log.InfoContext(ctx, "serving", "url", a.url, "data", a.cfg.Data, "work", a.cfg.Work, "http", a.cfg.HTTP, "sandbox", a.sandbox)

@@ -53,6 +53,8 @@ type Config struct {
 
 	// DerivedBudget is how many bytes of derived things are kept that are not pinned; 0: [derive.SafeBudget].
 	DerivedBudget int64
+	// Prewarm makes the first segment of each rendition of a film when the film is ready.
+	Prewarm bool
 	// MediaJobs is how many films are looked at and made into masters at a time on this node; downloads do not count.
 	MediaJobs       int
 	FFmpeg, FFprobe string
@@ -78,7 +80,7 @@ func Serve() Config {
 		MaxInput:  200 << 30,
 		MasterTTL: film.MasterTTL, ScrubEvery: 7 * 24 * time.Hour, EventTTL: 30 * 24 * time.Hour,
 		DrainTimeout: 30 * time.Second,
-		MediaJobs:    4,
+		MediaJobs:    2,
 		FFmpeg:       "ffmpeg", FFprobe: "ffprobe",
 	}
 }

@@ -13,15 +13,18 @@ func (a *App) jobs() {
 	q := a.store.queue
 	ingest := queue.Options{Lane: queue.Fetch, MaxAttempts: 5, Closing: true, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute)}
 	queue.Handle(q, ingest, func(ctx context.Context, args film.IngestAsset, at queue.Attempt) error {
+		defer a.warm(args.Asset)
 		return a.intake.Ingest(ctx, args, at.Number, at.Max)
 	})
 	ingest.Lane = queue.Media
 	queue.Handle(q, ingest, func(ctx context.Context, args film.IngestUploaded, at queue.Attempt) error {
+		defer a.warm(args.Asset)
 		return a.intake.Ingest(ctx, film.IngestAsset(args), at.Number, at.Max)
 	})
 	ingest.Lane = queue.Encode
 	ingest.Timeout = 10 * 24 * time.Hour
 	queue.Handle(q, ingest, func(ctx context.Context, args film.EncodeAsset, at queue.Attempt) error {
+		defer a.warm(args.Asset)
 		return a.intake.Encode(ctx, args, at.Number, at.Max)
 	})
 	queue.Handle(q, queue.Options{Lane: queue.Encode, MaxAttempts: 5, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute)},

@@ -42,7 +42,8 @@ type serverFlags struct {
 	ScrubEvery    time.Duration `name:"scrub-every" help:"How often every stored film's digest is verified (${default})." default:"168h" placeholder:"DURATION"`
 	EventTTL      time.Duration `name:"event-ttl" help:"How long events and delivery attempts are kept (${default})." default:"720h" placeholder:"DURATION"`
 	DrainTimeout  time.Duration `name:"drain-timeout" help:"How long running requests and jobs may take after SIGTERM (${default})." default:"30s" placeholder:"DURATION"`
-	MediaJobs     int           `name:"media-jobs" help:"Films examined at a time on this node, and as many encoded; downloads do not count (${default})." default:"4" placeholder:"N"`
+	MediaJobs     int           `name:"media-jobs" help:"Films examined at a time on this node, and as many encoded; downloads do not count (${default})." default:"2" placeholder:"N"`
+	Prewarm       bool          `name:"prewarm" help:"Encode the first segment of each rendition as soon as a film is ready, so that its first viewers do not wait; costs work for films that nobody watches."`
 	DerivedBudget size          `name:"derived-budget" help:"How much is kept of what can be made again, beside what is pinned; 20GB, or a tenth of a smaller disk, when left out." placeholder:"SIZE"`
 	FFmpeg        string        `name:"ffmpeg" help:"The ffmpeg to use (${default})." default:"ffmpeg" placeholder:"PROGRAM"`
 	FFprobe       string        `name:"ffprobe" help:"The ffprobe to use (${default})." default:"ffprobe" placeholder:"PROGRAM"`
@@ -56,6 +57,7 @@ func (f serverFlags) apply(c *app.Config) {
 	c.MasterTTL, c.ScrubEvery, c.EventTTL, c.DrainTimeout = f.MasterTTL, f.ScrubEvery, f.EventTTL, f.DrainTimeout
 	c.MaxInput, c.MediaJobs = int64(f.MaxInput), f.MediaJobs
 	c.DerivedBudget = int64(f.DerivedBudget)
+	c.Prewarm = f.Prewarm
 	c.FFmpeg, c.FFprobe, c.NoSandbox = f.FFmpeg, f.FFprobe, f.NoSandbox
 }
 

@@ -96,3 +96,8 @@ func (r *Rendition) Init(ctx context.Context) ([]byte, string, error) {
 func (r *Rendition) Segment(ctx context.Context, n int) (*Segment, error) {
 	return r.engine.Segment(ctx, r.film, r.rung, n)
 }
+
+// Prewarm makes the first segment when there is nothing more urgent to do.
+func (r *Rendition) Prewarm(ctx context.Context) error {
+	return r.engine.Prewarm(ctx, r.film, []ladder.Rung{r.rung})
+}
