@@ -43,7 +43,11 @@ func Make(ctx context.Context, s Spec) (string, error) {
 		return "", err
 	}
 	steps := recipe(s)
-	text, err := json.Marshal([]any{recipeVersion, version, steps, s.Rotation, s.DataTracks, s.PadTo, s.Keep})
+	key := []any{recipeVersion, version, steps, s.Rotation, s.DataTracks, s.PadTo, s.Keep}
+	if s.MirrorX || s.MirrorY || len(s.Edits) > 0 {
+		key = append(key, s.MirrorX, s.MirrorY, s.Edits)
+	}
+	text, err := json.Marshal(key)
 	if err != nil {
 		return "", err
 	}

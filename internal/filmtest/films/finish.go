@@ -10,14 +10,18 @@ import (
 
 // finish does to the file what ffmpeg cannot: the display matrix, the metadata track, the hole, the cut.
 func finish(path string, s Spec) error {
-	if s.Rotation != 0 || s.DataTracks {
+	mirrored := s.MirrorX || s.MirrorY
+	if s.Rotation != 0 || mirrored || s.DataTracks || len(s.Edits) > 0 {
 		// The films to be turned are small: they are patched in memory.
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		if s.Rotation != 0 {
+		if s.Rotation != 0 || mirrored {
 			err = rotate(b, s)
+		}
+		if err == nil && len(s.Edits) > 0 {
+			b, err = edit(b, s.Edits)
 		}
 		if err == nil && s.DataTracks {
 			err = relabel(b)
@@ -75,7 +79,7 @@ func boxes(b []byte, visit func(kind string, payload []byte)) error {
 // (ISO/IEC 14496-12, 8.3.2).
 func rotate(b []byte, s Spec) error {
 	w, h := uint32(s.Width), uint32(s.Height)
-	if s.Rotation != 180 {
+	if s.Rotation == 90 || s.Rotation == 270 {
 		w, h = h, w // as coded
 	}
 	const one = 1 << 16
@@ -83,6 +87,14 @@ func rotate(b []byte, s Spec) error {
 	var m [9]uint32
 	m[8] = 1 << 30
 	switch s.Rotation {
+	case 0:
+		m[0], m[4] = one, one
+		if s.MirrorX {
+			m[0], m[6] = uint32(minus), w<<16
+		}
+		if s.MirrorY {
+			m[4], m[7] = uint32(minus), h<<16
+		}
 	case 90:
 		m[1], m[3], m[6] = one, uint32(minus), h<<16
 	case 180:

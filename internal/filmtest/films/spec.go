@@ -20,12 +20,19 @@ const (
 	TS         Container = "ts"
 	FLV        Container = "flv"
 	AVI        Container = "avi"
+	PS         Container = "mpg" // MPEG programme stream
+	ASF        Container = "asf" // with WMV2 and WMA, as Windows wrote it
+	Ogg        Container = "ogg"
+	GIFFile    Container = "gif"
+	WAVFile    Container = "wav"
+	MP3File    Container = "mp3"
+	FLACFile   Container = "flac"
 )
 
 // Codec is how pictures or sound are coded, or None.
 type Codec string
 
-// The codecs. For pictures: H264 to MJPEG, for sound: AAC to PCM.
+// The codecs. For pictures: H264 to GIF, for sound: AAC to WMA.
 const (
 	None   Codec = "none"
 	H264   Codec = "h264"
@@ -35,12 +42,31 @@ const (
 	VP9    Codec = "vp9"
 	ProRes Codec = "prores"
 	MJPEG  Codec = "mjpeg"
+	VP8    Codec = "vp8"
+	AV1    Codec = "av1" // by libaom
+	SVTAV1 Codec = "svtav1"
+	DNxHD  Codec = "dnxhd"
+	WMV2   Codec = "wmv2"
+	Theora Codec = "theora"
+	GIF    Codec = "gif"
 
-	AAC  Codec = "aac"
-	MP3  Codec = "mp3"
-	Opus Codec = "opus"
-	AC3  Codec = "ac3"
-	PCM  Codec = "pcm"
+	AAC    Codec = "aac"
+	MP3    Codec = "mp3"
+	Opus   Codec = "opus"
+	AC3    Codec = "ac3"
+	PCM    Codec = "pcm"
+	Vorbis Codec = "vorbis"
+	FLAC   Codec = "flac"
+	WMA    Codec = "wmav2"
+)
+
+// Light is how bright the numbers of a picture are meant.
+type Light string
+
+// Kinds of light. The high ranges need HEVC and a 10-bit PixFmt.
+const (
+	HDR10 Light = "hdr10"
+	HLG   Light = "hlg"
 )
 
 // Rate is a frame rate: Num/Den frames per second.
@@ -65,7 +91,10 @@ type Spec struct {
 	GOP          time.Duration
 	OpenGOP      bool // needs BFrames
 	Interlaced   bool
-	PixFmt       string // ffmpeg's name, yuv420p if empty
+	// Fields makes the two fields of each frame different pictures, the first of which is numbered like the frame's
+	// time in fields: 0, 2, 4 … BottomFirst shows the lower field first. Both need Interlaced.
+	Fields, BottomFirst bool
+	PixFmt              string // ffmpeg's name, yuv420p if empty
 	// Grain adds film grain, which makes segments as large as those of a camera.
 	Grain bool
 	// Rotation is by how many degrees clockwise a player must turn the coded pictures (0, 90, 180, 270); the counter
@@ -73,6 +102,18 @@ type Spec struct {
 	Rotation int
 	// PixelAspect is the sample aspect ratio, such as "4/3".
 	PixelAspect string
+	// MirrorX and MirrorY say that a player must mirror the coded pictures left to right, or top to bottom. MP4 and MOV
+	// only, without Rotation.
+	MirrorX, MirrorY bool
+	Light            Light
+	// Card draws patches of colour into the corners (see [Corners]), and gives each channel of sound a voice of its own.
+	Card bool
+	// PictureOffset is by how much the pictures begin after the sound.
+	PictureOffset time.Duration
+	// Begin is the container's time of the beginning: late, before zero, or before the wrap of 33 bits.
+	Begin time.Duration
+	// SecondPicture adds another track of pictures, small and red, and SecondSound one of sound, in another voice.
+	SecondPicture, SecondSound bool
 
 	// Sound.
 	Audio     Codec
@@ -88,6 +129,9 @@ type Spec struct {
 	Hide time.Duration
 	// DataTracks adds what phones add: a timecode track (tmcd) and a timed metadata track (mebx). MP4 and MOV only.
 	DataTracks bool
+	// Edits are the parts of the film that are shown, one after the other, as an edit list of each track. MP4 with its
+	// moov last only.
+	Edits []Edit
 
 	// Loop plays the film so many times in a row, by copy: long films cheaply. The counter starts anew each time.
 	Loop int
@@ -96,6 +140,9 @@ type Spec struct {
 	// Keep cuts the file off after so many percent of its bytes; 0 keeps all.
 	Keep int
 }
+
+// Edit is a part of a film: from From to To.
+type Edit struct{ From, To time.Duration }
 
 // Phone is the film of a phone: portrait, moov last, slightly variable rate, data tracks, edit lists with priming.
 func Phone(c Container, video Codec) Spec {
@@ -150,7 +197,7 @@ func (s Spec) boxes() bool {
 	switch s.Container {
 	case MP4, FastStart, Fragmented, MOV:
 		return true
-	case MKV, WebM, TS, FLV, AVI:
+	case MKV, WebM, TS, FLV, AVI, PS, ASF, Ogg, GIFFile, WAVFile, MP3File, FLACFile:
 	}
 	return false
 }
@@ -159,12 +206,16 @@ func (s Spec) validate() error {
 	switch {
 	case s.Video == None && s.Audio == None:
 		return errors.New("a film needs pictures or sound")
-	case !s.boxes() && (s.Rotation != 0 || s.Hide != 0 || s.DataTracks || s.PadTo != 0):
+	case !s.boxes() && (s.Rotation != 0 || s.MirrorX || s.MirrorY || s.Hide != 0 || s.DataTracks || s.PadTo != 0):
 		return fmt.Errorf("rotation, hidden frames, data tracks and padding need an MP4 or MOV, not %s", s.Container)
 	case s.Rotation%90 != 0 || s.Rotation < 0 || s.Rotation > 270:
 		return fmt.Errorf("rotation by %d degrees", s.Rotation)
 	case s.Video != None && s.Width < MinWidth:
 		return fmt.Errorf("a picture %d wide has no room for the counter: at least %d", s.Width, MinWidth)
+	case len(s.Edits) > 0 && s.Container != MP4:
+		return fmt.Errorf("edits need an MP4 with its moov last, not %s", s.Container)
+	case (s.Fields || s.BottomFirst) && !s.Interlaced, (s.MirrorX || s.MirrorY) && s.Rotation != 0:
+		return errors.New("fields of a film that is not interlaced, or turned and mirrored")
 	case s.Keep < 1 || s.Keep > 100:
 		return fmt.Errorf("keep %d percent", s.Keep)
 	}
@@ -179,7 +230,7 @@ func (s Spec) extension() string {
 			return "m4a"
 		}
 		return "mp4"
-	case MOV, MKV, WebM, TS, FLV, AVI:
+	case MOV, MKV, WebM, TS, FLV, AVI, PS, ASF, Ogg, GIFFile, WAVFile, MP3File, FLACFile:
 	}
 	return string(s.Container)
 }
