@@ -1,11 +1,13 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"filmcan/internal/film"
 	"filmcan/internal/keep/vault"
@@ -27,10 +29,8 @@ func (in *Intake) examineOther(ctx context.Context, a film.Asset, src *source, k
 	if v.video == nil && v.audio == nil {
 		return nil, fail(whyNotFilm, nil, "The input is %s without pictures and without sound.", kind.Name())
 	}
-	if v.video != nil {
-		if err := vast(v.video.Width, v.video.Height); err != nil {
-			return nil, err
-		}
+	if err := bounded(v.video, v.audio); err != nil {
+		return nil, err
 	}
 	v.plan = decideProbed(kind, v.video, v.audio, a.Settings.MaxTier)
 	if cut != nil {
@@ -40,7 +40,7 @@ func (in *Intake) examineOther(ctx context.Context, a film.Asset, src *source, k
 		return v, err
 	}
 	if v.plan.encodes() {
-		return v, nil
+		return v, in.short(probe)
 	}
 	dir, err := in.folders.Make()
 	if err != nil {
@@ -56,6 +56,32 @@ func (in *Intake) examineOther(ctx context.Context, a film.Asset, src *source, k
 	}
 	v.release = dir.Remove
 	return v, nil
+}
+
+// slowest is how many samples of sound a second has at least. One a second, brought to the rate of players, takes
+// gigabytes of memory.
+const slowest = 1000
+
+// bounded refuses what a decoder, or what comes behind it, would need too much memory for.
+func bounded(video, audio *ffmpeg.Stream) error {
+	if video != nil {
+		if err := vast(video.Width, video.Height); err != nil {
+			return err
+		}
+	}
+	if audio != nil && audio.SampleRate > 0 && audio.SampleRate < slowest {
+		return fail(whyUnread, nil, "The sound has %d samples a second: at least %d are needed.", audio.SampleRate, slowest)
+	}
+	return nil
+}
+
+// short refuses a film that claims to be longer than any that is taken, before room is made for it. That of a copy is
+// measured.
+func (in *Intake) short(probe *ffmpeg.Probe) error {
+	if limit := cmp.Or(in.cfg.Limits.MaxDuration, 12*time.Hour); probe.Duration > limit {
+		return fail(whyTooLarge, nil, "The film is too long: at most %d hours are possible.", int64(limit/time.Hour))
+	}
+	return nil
 }
 
 // viewSealed looks at a made master that is in the vault: an earlier run made it, and died before it could say so, or went

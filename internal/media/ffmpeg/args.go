@@ -5,6 +5,17 @@ import (
 	"strings"
 )
 
+// MaxSide and MaxPixels bound a picture that is decoded: 8K as cinemas and televisions have it, either way up. Beyond
+// them a frame of a few bytes takes hundreds of megabytes, and decoders keep many. What a container says of the size may
+// be a lie, and pictures may grow in the middle of a film; the decoders hold MaxPixels themselves.
+const (
+	MaxSide   = 8192
+	MaxPixels = 8192 * 4608
+)
+
+// maxPixels is for decoders: an option of the input that follows.
+func maxPixels() []string { return []string{"-max_pixels", strconv.Itoa(MaxPixels)} }
+
 // input names the file and its demuxer, and forbids everything else: other demuxers inside it, other protocols. The
 // `file:` in front keeps a name that looks like an option or a protocol from being one.
 func input(in Input) []string {
@@ -12,10 +23,10 @@ func input(in Input) []string {
 	if in.Path != "" {
 		url = "file:" + in.Path
 	}
-	return []string{
-		"-protocol_whitelist", "file,pipe", "-format_whitelist", in.Demuxer,
+	return append(
+		maxPixels(), "-protocol_whitelist", "file,pipe", "-format_whitelist", in.Demuxer,
 		"-probesize", "33554432", "-analyzeduration", "30000000", "-f", in.Demuxer, "-i", url,
-	}
+	)
 }
 
 // inputs are the files that arguments name behind -i.

@@ -41,6 +41,10 @@ type TranscodeArgs struct {
 // maxRate is how many frames per second a made film has at most.
 const maxRate = 120
 
+// maxSeconds is where an encode ends, whatever times its input jumps to: a little more than what a film may last, so that
+// one that is longer shows.
+const maxSeconds = 12*3600 + 60
+
 // group is the seconds from one key frame to the next.
 const group = 2
 
@@ -80,7 +84,7 @@ func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	filters += fmt.Sprintf(",%s,setpts='round(PTS+%d/TB)'", upright.filters(a.Settings.Width, a.Settings.Height), TranscodeLead)
 	args = append(args, "-map", "0:"+strconv.Itoa(a.Stream), "-an", "-sn", "-dn", "-vf", filters)
 	args = append(args, x264(a.Settings, fps(a.Rate), threads)...)
-	args = append(args, "-force_key_frames", fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+%d))", group))
+	args = append(args, "-t", strconv.Itoa(maxSeconds), "-force_key_frames", fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+%d))", group))
 	return append(append(args, packets("+frag_discont")...), after...)
 }
 
