@@ -1,0 +1,124 @@
+package media
+
+import "filmcan/internal/filmtest/oracle"
+
+// What becomes of a film's bytes.
+const (
+	source   = "source"   // the master is what came
+	composed = "composed" // … under another head
+	copied   = "copied"   // a made master, by stream copy
+	made     = "made"     // a made master, with something encoded
+)
+
+// row says what is expected of a film.
+type row struct {
+	master string
+	// reasons are the keys of non_standard_input_reasons, sorted, with spaces between them.
+	reasons string
+	// shape is the aspect ratio, 16:9 if empty; tier the resolution tier, 720p if empty.
+	shape, tier string
+	// top is how pictures of the highest rendition are served: "" passed through, or encoded.
+	encoded bool
+	// color is the tolerance of colours, FaithfulColor if 0; 0 with hues.
+	color int
+	// hues: it has a high range, only hues are judged.
+	hues bool
+	// clock is how exact the times of the input are, in seconds.
+	clock float64
+	// lead is by how much the pictures may begin after the film, because sound's decoder has a lead; in seconds.
+	lead float64
+	// quick: it is in the quick part.
+	quick bool
+}
+
+const (
+	millisecond = 0.00051 // a clock of milliseconds, rounded
+	packet      = 0.03    // the lead of a packet of sound
+)
+
+var rows = map[string]row{
+	"standard":            {master: source, quick: true},
+	"standard fast start": {master: source},
+	"ladder":              {master: source},
+	"groups of 8 s":       {master: source, quick: true},
+	"23.976":              {master: source, quick: true},
+	"variable rate":       {master: source},
+	"fragmented":          {master: source},
+	"mov":                 {master: composed},
+	"hevc":                {master: source, quick: true},
+	"hevc 10 bits":        {master: source},
+	"hdr10":               {master: source, hues: true},
+	"hlg":                 {master: source, hues: true},
+	"120 fps":             {master: source},
+	"no edit lists":       {master: source},
+	"late sound":          {master: source},
+	"late pictures":       {master: source},
+	"no sound":            {master: source},
+	"mono":                {master: source},
+
+	"groups of 30 s":                 {master: source, reasons: "video_gop_size", encoded: true},
+	"groups of 12 s":                 {master: source, encoded: true, quick: true},
+	"open groups":                    {master: source, reasons: "video_gop_size", quick: true},
+	"interlaced, top first":          {master: source, reasons: "unexpected_media_file_parameters"},
+	"interlaced, bottom first":       {master: source, reasons: "unexpected_media_file_parameters"},
+	"hidden frames":                  {master: source, reasons: "video_edit_list"},
+	"two edits":                      {master: source, reasons: "audio_edit_list video_edit_list"},
+	"edits of an order of their own": {master: source, reasons: "audio_edit_list video_edit_list"},
+	"turned 90":                      {master: source, shape: "9:16", quick: true},
+	"turned 180":                     {master: source},
+	"turned 270":                     {master: source, shape: "9:16"},
+	"mirrored":                       {master: source},
+	"upside down":                    {master: source},
+	"phone":                          {master: composed, shape: "9:16"},
+	"phone hevc":                     {master: source, shape: "9:16"},
+	"wide pixels":                    {master: source, shape: "64:27"},
+	"5.1":                            {master: source},
+	"7.1":                            {master: source},
+
+	"vp8":               {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
+	"vp9":               {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet, quick: true},
+	"av1":               {master: made, reasons: "video_codec"},
+	"av1 svt":           {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
+	"prores":            {master: made, reasons: "audio_codec pixel_aspect_ratio video_codec"},
+	"dnxhr":             {master: made, reasons: "audio_codec video_codec"},
+	"mpeg-2 ts":         {master: made, reasons: "audio_codec video_codec", lead: packet},
+	"mpeg-2 ps":         {master: made, reasons: "audio_codec video_codec", lead: packet},
+	"mpeg-2 interlaced": {master: made, reasons: "audio_codec video_codec", lead: packet},
+	"mpeg-4 avi":        {master: made, reasons: "audio_codec video_codec", lead: packet},
+	"mjpeg":             {master: made, reasons: "audio_codec video_codec", lead: packet},
+	"wmv":               {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet, color: oracle.RoughColor},
+	"theora":            {master: made, reasons: "audio_codec video_codec", lead: packet},
+	"gif":               {master: made, reasons: "video_codec", color: oracle.RoughColor},
+	"h264 10 bits":      {master: made, reasons: "video_pixel_format"},
+	"h264 4:2:2":        {master: made, reasons: "video_pixel_format"},
+	"odd size":          {master: made, reasons: "video_codec", shape: "853:480"},
+	"odd lines":         {master: made, reasons: "audio_codec video_codec", lead: packet, shape: "427:241"},
+	"5.1 ac3":           {master: made, reasons: "audio_codec", clock: millisecond, lead: packet},
+	"flac":              {master: made, reasons: "audio_codec", clock: millisecond, lead: packet},
+	"opus mkv":          {master: made, reasons: "audio_codec", clock: millisecond, lead: packet},
+	"mp3 in mp4":        {master: made, reasons: "audio_codec"},
+	"vfr vp9":           {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
+	"before zero":       {master: made, reasons: "audio_codec video_codec", lead: packet},
+	"wrap":              {master: made, reasons: "audio_codec video_codec", lead: packet},
+	"late pictures mkv": {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
+	"late sound mkv":    {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
+
+	"mkv":             {master: copied, clock: millisecond, lead: packet, quick: true},
+	"ts":              {master: copied, lead: packet},
+	"ts wrap":         {master: copied, lead: packet},
+	"flv":             {master: copied, clock: millisecond, lead: packet},
+	"two of each":     {master: copied, clock: millisecond, lead: packet},
+	"two of each mp4": {master: source},
+	"ts late sound":   {master: copied, lead: packet},
+
+	"m4a":        {master: source, tier: "audio-only"},
+	"wav":        {master: made, reasons: "audio_codec", tier: "audio-only"},
+	"mp3":        {master: made, reasons: "audio_codec", tier: "audio-only"},
+	"flac alone": {master: made, reasons: "audio_codec", tier: "audio-only"},
+	"ogg":        {master: made, reasons: "audio_codec", tier: "audio-only"},
+
+	"cut fast start": {master: made},
+	"cut mkv":        {master: copied, clock: millisecond, lead: packet},
+	"cut ts":         {master: copied, lead: packet},
+	"cut webm":       {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
+}
