@@ -11,24 +11,37 @@ import (
 // maxDurable bounds the folders remembered as durable; when it is reached they are all forgotten and learned again.
 const maxDurable = 4096
 
-// makeRoot makes the root and what is missing above it. The root may be there but made by a process that died before
-// it could sync it, so its name is synced always; an operator's folder above it that we may not open was there before.
+// makeRoot makes the root and what is missing above it. The root and the folders above may be there but made by a process
+// that died before it could sync them, so their names are synced always; an operator's folder above that we may not open
+// was there before.
 func (s *Store) makeRoot(dir string) error {
 	err := s.os.Mkdir(dir, dirPerm)
+	above := false // the names of the folders above are synced
 	if missing(err) && filepath.Dir(dir) != dir {
 		if err := s.makeRoot(filepath.Dir(dir)); err != nil {
 			return err
 		}
+		above = true
 		err = s.os.Mkdir(dir, dirPerm)
 	}
 	if err != nil && !errors.Is(err, iofs.ErrExist) {
 		return err
 	}
-	syncErr := s.os.SyncDir(filepath.Dir(dir))
-	if errors.Is(err, iofs.ErrExist) && errors.Is(syncErr, iofs.ErrPermission) {
-		return nil
+	if made := err == nil; made {
+		dir = filepath.Dir(dir)
+		if err := s.os.SyncDir(dir); err != nil || above {
+			return err
+		}
 	}
-	return syncErr
+	for filepath.Dir(dir) != dir {
+		dir = filepath.Dir(dir)
+		if err := s.os.SyncDir(dir); errors.Is(err, iofs.ErrPermission) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inDir runs do, which makes a name in the folder rel, once the folder exists and survives a power cut. When the
