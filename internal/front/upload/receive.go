@@ -319,15 +319,13 @@ func (d *Door) compare(body io.Reader, film io.ReaderAt, buf *buffer, want reque
 // beginAnew forgets what is stored behind the first size bytes, which the film that is coming shares.
 func (v *visit) beginAnew(size int64) error {
 	notes := v.film.Notes()
-	if err := v.film.Rewind(size); err != nil {
+	kept := map[string][]byte{noteHistory: historyOf(notes).anew(v.from.mark, totalOf(notes)).encode()}
+	if err := v.film.Rewind(size, kept); err != nil {
 		return err
 	}
 	v.had = size
 	v.door.stats.anew.Add(1)
-	if err := v.film.Note(noteHistory, historyOf(notes).anew(v.from.mark, totalOf(notes)).encode()); err != nil {
-		return err
-	}
-	return v.film.Sync()
+	return nil
 }
 
 // extend appends what pending and the body have, until the end of the request, and then answers.

@@ -30,10 +30,10 @@ type crash struct {
 	stop int // after so many operations
 	// growth is that of the logs; 0: they are never written anew.
 	growth int64
-	how  faultfs.Survival
-	seed uint64
-	lie  func(faultfs.Op) bool
-	wrap func(blob.Store) blob.Store
+	how    faultfs.Survival
+	seed   uint64
+	lie    func(faultfs.Op) bool
+	wrap   func(blob.Store) blob.Store
 }
 
 func (c crash) String() string {

@@ -51,7 +51,7 @@ func TestRewind(t *testing.T) {
 		v = open(faultfs.Plan{StopAfter: 4 + stop})
 		rewound := false
 		if w, err = v.Append(t.Context(), ref); err == nil {
-			rewound = w.Rewind(300) == nil
+			rewound = w.Rewind(300, nil) == nil
 			if rewound && (w.Size() != 300 || w.Synced() != 300 || len(w.Notes()) > 0) {
 				t.Fatalf("rewound to %d bytes, %d synced, notes %v", w.Size(), w.Synced(), w.Notes())
 			}
@@ -69,7 +69,7 @@ func TestRewind(t *testing.T) {
 			t.Fatalf("power cut after %d: %d bytes (rewound %v, synced behind it %v)", stop, size, rewound, done)
 		}
 		if size != 0 {
-			must(t, w.Rewind(300))
+			must(t, w.Rewind(300, nil))
 		}
 		_, err = w.Write(want[w.Size():])
 		must(t, err)
@@ -95,13 +95,13 @@ func TestRewindBounds(t *testing.T) {
 	must(t, err)
 	_, err = w.Write(rewindBytes(1, 100))
 	must(t, err)
-	if err := w.Rewind(50); err == nil {
+	if err := w.Rewind(50, nil); err == nil {
 		t.Error("rewound to bytes that were never synced")
 	}
-	if err := w.Rewind(-1); err == nil {
+	if err := w.Rewind(-1, nil); err == nil {
 		t.Error("rewound to before the beginning")
 	}
-	must(t, w.Rewind(0))
+	must(t, w.Rewind(0, nil))
 	if w.Size() != 0 {
 		t.Errorf("%d bytes after a restart", w.Size())
 	}
@@ -136,7 +136,7 @@ func TestGrowing(t *testing.T) {
 			t.Errorf("after sync %d: %+v, want %d safe bytes", i, g, safe)
 		}
 	}
-	must(t, w.Rewind(250))
+	must(t, w.Rewind(250, nil))
 	if g := look(); g.Safe != 0 || len(g.Notes) > 0 {
 		t.Errorf("rewound: %+v", g)
 	}
@@ -144,5 +144,53 @@ func TestGrowing(t *testing.T) {
 	must(t, err)
 	if _, err := v.Growing(t.Context(), ref); !errors.Is(err, vault.ErrSealed) {
 		t.Errorf("sealed: %v", err)
+	}
+}
+
+// TestRewindKeepsNotes: the notes that are to stay are there as soon as the bytes are gone, wherever the power is cut.
+func TestRewindKeepsNotes(t *testing.T) {
+	t.Parallel()
+	ref := vault.Ref{Film: "film1", Part: vault.Source}
+	outcomes := map[string]int{}
+	for stop := 1; stop < 40; stop++ {
+		disk := faultfs.New()
+		rng := rand.New(rand.NewPCG(9, uint64(stop)))
+		open := func(p faultfs.Plan) *vault.Vault {
+			store, err := fs.OpenOn(disk.Boot(p), "/keep")
+			must(t, err)
+			v, err := vault.New(store, vault.Config{})
+			must(t, err)
+			return v
+		}
+		w, err := open(faultfs.Plan{}).Append(t.Context(), ref)
+		must(t, err)
+		_, err = w.Write(rewindBytes(1, 1000))
+		must(t, err)
+		must(t, w.Note("old", []byte("1")))
+		must(t, w.Sync())
+		must(t, w.Close())
+
+		if w, err = open(faultfs.Plan{StopAfter: 4 + stop}).Append(t.Context(), ref); err == nil {
+			_ = w.Rewind(300, map[string][]byte{"new": []byte("2")})
+			_ = w.Close()
+		}
+		disk.Crash(faultfs.Torn, rng)
+		w, err = open(faultfs.Plan{}).Append(t.Context(), ref)
+		must(t, err)
+		notes := w.Notes()
+		switch _, old := notes["old"]; {
+		case w.Size() == 1000 && old && len(notes) == 1:
+			outcomes["before"]++
+		case w.Size() == 300 && !old && string(notes["new"]) == "2":
+			outcomes["after"]++
+		case w.Size() == 0 && !old:
+			outcomes["nothing"]++
+		default:
+			t.Errorf("cut %d: %d bytes with notes %q", stop, w.Size(), notes)
+		}
+		must(t, w.Close())
+	}
+	if outcomes["before"] == 0 || outcomes["after"] == 0 {
+		t.Errorf("outcomes %v: the power was never cut on one side of it", outcomes)
 	}
 }

@@ -399,11 +399,12 @@ func (w *Writer) writeLog(f *framer) error {
 }
 
 // Restart forgets all bytes and notes, durably: the film begins anew.
-func (w *Writer) Restart() error { return w.Rewind(0) }
+func (w *Writer) Restart() error { return w.Rewind(0, nil) }
 
-// Rewind forgets all notes and the bytes from size on, durably: from there the film goes on differently. What stays must
-// have been synced, and is read once, for its hash.
-func (w *Writer) Rewind(size int64) error {
+// Rewind forgets the bytes from size on and all notes but those given, durably and at once: from there the film goes on
+// differently. What stays must have been synced, and is read once, for its hash. A power cut in the middle may forget
+// everything; it never leaves the bytes without the notes.
+func (w *Writer) Rewind(size int64, notes map[string][]byte) error {
 	if err := w.usable(); err != nil {
 		return err
 	}
@@ -421,6 +422,12 @@ func (w *Writer) Rewind(size int64) error {
 	}
 	frames := framer{sum: w.logSum}
 	frames.record(restart{})
+	for _, key := range sortedKeys(maps.Keys(notes)) {
+		if value := notes[key]; key == "" || len(key) > maxName || len(value) == 0 || len(value) > maxNote || len(notes) > maxNotes {
+			return fmt.Errorf("rewind film %s: note with a key of %d and a value of %d bytes", w.ref, len(key), len(value))
+		}
+		frames.record(note{key, notes[key]})
+	}
 	if at.size > 0 {
 		frames.record(at)
 	}
@@ -429,6 +436,9 @@ func (w *Writer) Rewind(size int64) error {
 	}
 	clear(w.notes)
 	clear(w.pending)
+	for key, value := range notes {
+		w.notes[key] = bytes.Clone(value)
+	}
 	w.changes++
 	w.last = at
 	err = w.piece.Truncate(at.size)
