@@ -49,7 +49,7 @@ func Default() Config {
 		WatchEvery: time.Second,
 		ScrubEvery: 30 * 24 * time.Hour,
 		Patience:   24 * time.Hour,
-		Jobs:       4,
+		Jobs:       2,
 	}
 }
 

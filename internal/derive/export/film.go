@@ -138,7 +138,7 @@ func (f *Film) transcode(q film.Quality, side int) ffmpeg.TranscodeArgs {
 	return ffmpeg.TranscodeArgs{
 		Picture:  p,
 		Settings: ladder.Master(ladder.Film{Width: w, Height: h, Rate: mp4.Rate(f.Video.Rate)}, ladder.Quality(q), side),
-		Stream:   f.Video.Index, Beside: f.beside(f.Video), Rate: f.Video.Rate,
+		Stream:   f.Video.Index, Beside: f.beside(f.Video), Unit: f.Video.TimeBase, Rate: f.Video.Rate,
 	}
 }
 

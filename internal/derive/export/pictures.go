@@ -193,7 +193,7 @@ func (e *Exporter) collect(ctx context.Context, c encoding, p *pictures, r *mp4.
 			if !p.fits(open.track) {
 				return nil, errOther
 			}
-			shift = ticks(ffmpeg.Ratio{Num: ffmpeg.TranscodeLead, Den: 1}, open.track.Timescale) + ticks(c.film.Zero, open.track.Timescale)
+			shift = ticks(c.args.Lead(), open.track.Timescale) + ticks(c.film.Zero, open.track.Timescale)
 		}
 		packet.PTS -= shift
 		if first := p.frames == 0 && open.frames.Len() == 0; first && (packet.PTS < 0 || open.track.Time(packet.PTS) > maxLate) {
@@ -210,6 +210,7 @@ func (e *Exporter) collect(ctx context.Context, c encoding, p *pictures, r *mp4.
 		}
 		data.Write(packet.Data)
 		e.frames.Add(1)
+		point.Hit("export.frame")
 		if tell != nil {
 			tell(open.track.Time(packet.PTS))
 		}

@@ -256,3 +256,12 @@ func TestParseVersion(t *testing.T) {
 		}
 	}
 }
+
+// TestNice: what nobody watches stands back behind what somebody does.
+func TestNice(t *testing.T) {
+	t.Parallel()
+	c := New(Config{}).cfg
+	if c.Remux.Nice != 15 || c.Transcode.Nice != 15 || c.Encode.Nice != 5 || c.Probe.Nice != 0 {
+		t.Errorf("remux %d, whole films %d, runs %d, probes %d", c.Remux.Nice, c.Transcode.Nice, c.Encode.Nice, c.Probe.Nice)
+	}
+}

@@ -56,7 +56,7 @@ func Default() Config {
 	return Config{
 		FFmpeg: "ffmpeg", FFprobe: "ffprobe",
 		Probe: Limits{Memory: 1 << 30, CPU: 20 * time.Second, Wall: 30 * time.Second, Output: 1 << 20, Files: 64},
-		Remux: Limits{Memory: 2 << 30, CPU: time.Hour, Wall: 2 * time.Hour, Output: 1 << 40, Files: 64},
+		Remux: Limits{Memory: 2 << 30, CPU: time.Hour, Wall: 2 * time.Hour, Output: 1 << 40, Files: 64, Nice: 15},
 		// Nothing is written to files by these but the sound. A film of 12 h takes days of processor time at 2160p.
 		Encode:    Limits{Memory: 4 << 30, CPU: 6 * time.Hour, Wall: 12 * time.Hour, Output: 1 << 20, Files: 64, Nice: 5},
 		Transcode: Limits{Memory: 6 << 30, CPU: 30 * 24 * time.Hour, Wall: 10 * 24 * time.Hour, Output: 1 << 40, Files: 64, Nice: 15},

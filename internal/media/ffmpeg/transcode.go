@@ -8,18 +8,19 @@ import (
 	"filmcan/internal/media/ladder"
 )
 
-// TranscodeLead is added to all times of a film that is transcoded, so that none is negative.
-const TranscodeLead = 600
+// leadSeconds are added to all times of a film that is transcoded, and what is lacking to a whole tick, so that none is
+// negative.
+const leadSeconds = 600
 
 // TranscodeArgs say how the pictures of a whole film are encoded.
 //
 // # Times
 //
-// A packet's time, less [TranscodeLead] seconds, is the time that the frame has in the input, exactly: in ticks of the
+// A packet's time, less [TranscodeArgs.Lead] seconds, is the time that the frame has in the input, exactly: in ticks of the
 // input's time base, of which the output's is a multiple. The same holds for what [Runner.Sound] is told and does: its
 // file begins at SoundArgs.Start of the input's time, to the nearest sample. So the film's time 0 is whatever the caller
 // takes for it (the lower of the streams' Stream.Start is what players do), Start is that, and the picture at packet
-// time p appears at p − TranscodeLead − Start.
+// time p appears at p − Lead − Start.
 //
 // The one exception are the streams of broadcast (MPEG-TS and -PS), whose clock may wrap or jump: there ffmpeg
 // counts from the start of the container (Probe.Start), mends what jumps, and the same mending is had for pictures and sound,
@@ -31,6 +32,8 @@ type TranscodeArgs struct {
 	// Stream is the index in the input; Beside are those of the other streams of the film that are used (see above).
 	Stream int
 	Beside []int
+	// Unit is the stream's TimeBase.
+	Unit Ratio
 	// Rate is the film's. Above 120 frames are dropped.
 	Rate Ratio
 	// Skip is how many frames are there already: the first packet is a key frame for the frame of that number. A film
@@ -47,6 +50,20 @@ const maxSeconds = 12*3600 + 60
 
 // group is the seconds from one key frame to the next.
 const group = 2
+
+// Lead is by how many seconds the times of packets are later than those of the input: about ten minutes, and a whole number
+// of ticks, so that nothing is rounded.
+func (a TranscodeArgs) Lead() Ratio {
+	u := a.Unit
+	const most = int64(1) << 40 // of ticks a second
+	if u.Num <= 0 || u.Den <= 0 || u.Den > most || u.Num > u.Den || leadSeconds*u.Den%u.Num == 0 || a.dense() {
+		return Ratio{Num: leadSeconds, Den: 1}
+	}
+	return Ratio{Num: (leadSeconds*u.Den/u.Num + 1) * u.Num, Den: u.Den}
+}
+
+// dense: it has more frames than are kept, so they get times of their own.
+func (a TranscodeArgs) dense() bool { return a.Rate.Num > maxRate*a.Rate.Den }
 
 // Counted reports whether ffmpeg counts the input's times from the container's start, rather than to take them as they
 // are.
@@ -73,7 +90,7 @@ func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	args = append(args, input(in)...)
 	// Frames that do not come after the one before are dropped: a muxer would move them.
 	filters := "select='isnan(prev_selected_pts)+gt(pts,prev_selected_pts)'"
-	if a.Rate.Num > maxRate*a.Rate.Den {
+	if a.dense() {
 		filters += fmt.Sprintf(",fps=%d", maxRate)
 	}
 	if a.Skip > 0 {
@@ -81,7 +98,12 @@ func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	}
 	upright := a.Picture
 	upright.Turn = Turn{} // ffmpeg turns what it reads from a file, before these filters
-	filters += fmt.Sprintf(",%s,setpts='round(PTS+%d/TB)'", upright.filters(a.Settings.Width, a.Settings.Height), TranscodeLead)
+	lead := a.Lead()
+	later := strconv.FormatInt(lead.Num, 10)
+	if lead.Den != 1 {
+		later += "/" + strconv.FormatInt(lead.Den, 10)
+	}
+	filters += fmt.Sprintf(",%s,setpts='round(PTS+%s/TB)'", upright.filters(a.Settings.Width, a.Settings.Height), later)
 	args = append(args, "-map", "0:"+strconv.Itoa(a.Stream), "-an", "-sn", "-dn", "-vf", filters)
 	args = append(args, x264(a.Settings, fps(a.Rate), threads)...)
 	args = append(args, "-t", strconv.Itoa(maxSeconds), "-force_key_frames", fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+%d))", group))

@@ -57,6 +57,38 @@ func first(t *testing.T, p *Probe, kind StreamKind) Stream {
 	return p.Streams[i]
 }
 
+func TestLead(t *testing.T) {
+	t.Parallel()
+	for unit, want := range map[Ratio]Ratio{
+		{}:             {600, 1},
+		{1, 1000}:      {600, 1},
+		{1, 12800}:     {600, 1},
+		{1, 15360}:     {600, 1},
+		{1, 90000}:     {600, 1},
+		{1001, 24000}:  {14386 * 1001, 24000},
+		{1001, 30000}:  {17983 * 1001, 30000},
+		{1001, 60000}:  {35965 * 1001, 60000},
+		{125, 2997}:    {14386 * 125, 2997},
+		{33333, 1e6}:   {18001 * 33333, 1e6},
+		{1, 1e9}:       {600, 1},
+		{5, 1}:         {600, 1},
+		{1, 1 << 60}:   {600, 1},
+		{-1, 25}:       {600, 1},
+		{1 << 60, 100}: {600, 1},
+	} {
+		got := TranscodeArgs{Unit: unit}.Lead()
+		if got != want {
+			t.Errorf("%v: got %v, want %v", unit, got, want)
+		}
+		if got.Den != 1 && (got.Num%unit.Num != 0 || got.Den != unit.Den) {
+			t.Errorf("%v: %v is no whole number of ticks", unit, got)
+		}
+	}
+	if got := (TranscodeArgs{Unit: Ratio{1001, 240000}, Rate: Ratio{240000, 1001}}).Lead(); got != (Ratio{600, 1}) {
+		t.Errorf("of frames that are dropped: got %v", got)
+	}
+}
+
 func TestTranscodeTimes(t *testing.T) {
 	t.Parallel()
 	runner := New(Config{})
@@ -68,16 +100,22 @@ func TestTranscodeTimes(t *testing.T) {
 		ending string
 		args   []string
 	}{
-		"mkv":      {demuxer: "matroska", spec: films.Spec{Container: films.MKV, BFrames: 2, Rate: films.NTSC}},
-		"webm":     {demuxer: "matroska", spec: films.Spec{Container: films.WebM, Video: films.VP9, Audio: films.Opus}},
-		"variable": {demuxer: "mov", spec: films.Spec{VariableRate: true, BFrames: 2}},
-		"hidden":   {demuxer: "mov", spec: films.Spec{Duration: 3 * time.Second, BFrames: 2, Hide: 700 * time.Millisecond}},
-		"open":     {demuxer: "mov", spec: films.Spec{Duration: 3 * time.Second, BFrames: 3, OpenGOP: true}},
-		"prores":   {demuxer: "mov", spec: films.Spec{Container: films.MOV, Video: films.ProRes, PixFmt: "yuv422p10le", Audio: films.PCM}},
-		"avi":      {demuxer: "avi", spec: films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3, Rate: films.NTSC}},
-		"fields":   {demuxer: "mpegts", spec: films.Spec{Container: films.TS, Video: films.MPEG2, Interlaced: true, Rate: films.Rate{Num: 25, Den: 1}}},
-		"120":      {demuxer: "mov", spec: films.Spec{Duration: time.Second, Rate: films.Rate{Num: 120, Den: 1}}},
-		"ts":       {demuxer: "mpegts", spec: films.Spec{Container: films.TS, BFrames: 2}},
+		"mkv":        {demuxer: "matroska", spec: films.Spec{Container: films.MKV, BFrames: 2, Rate: films.NTSC}},
+		"webm":       {demuxer: "matroska", spec: films.Spec{Container: films.WebM, Video: films.VP9, Audio: films.Opus}},
+		"variable":   {demuxer: "mov", spec: films.Spec{VariableRate: true, BFrames: 2}},
+		"hidden":     {demuxer: "mov", spec: films.Spec{Duration: 3 * time.Second, BFrames: 2, Hide: 700 * time.Millisecond}},
+		"open":       {demuxer: "mov", spec: films.Spec{Duration: 3 * time.Second, BFrames: 3, OpenGOP: true}},
+		"prores":     {demuxer: "mov", spec: films.Spec{Container: films.MOV, Video: films.ProRes, PixFmt: "yuv422p10le", Audio: films.PCM}},
+		"avi":        {demuxer: "avi", spec: films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3, Rate: films.NTSC}},
+		"avi 23.976": {demuxer: "avi", spec: films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3, Rate: films.Rate{Num: 24000, Den: 1001}}},
+		"avi 59.94":  {demuxer: "avi", spec: films.Spec{Container: films.AVI, Video: films.MPEG4, Audio: films.MP3, Rate: films.Rate{Num: 60000, Den: 1001}}},
+		"avi 30.00003": {
+			demuxer: "avi", spec: films.Spec{Container: films.MP4, Video: films.MPEG4, Audio: films.None}, ending: "avi",
+			args: []string{"-c:v", "mjpeg", "-r", "1000000/33333", "-pix_fmt", "yuvj420p"},
+		},
+		"fields": {demuxer: "mpegts", spec: films.Spec{Container: films.TS, Video: films.MPEG2, Interlaced: true, Rate: films.Rate{Num: 25, Den: 1}}},
+		"120":    {demuxer: "mov", spec: films.Spec{Duration: time.Second, Rate: films.Rate{Num: 120, Den: 1}}},
+		"ts":     {demuxer: "mpegts", spec: films.Spec{Container: films.TS, BFrames: 2}},
 		"wraps": {
 			demuxer: "mpegts", spec: films.Spec{Duration: 4 * time.Second, BFrames: 2}, ending: "ts",
 			args: copied("-output_ts_offset", "95440.7"),
@@ -111,9 +149,10 @@ func TestTranscodeTimes(t *testing.T) {
 			}
 			w, h := v.Picture().Displayed()
 			args := TranscodeArgs{
-				Picture: v.Picture(), Stream: v.Index, Rate: v.Rate,
+				Picture: v.Picture(), Stream: v.Index, Unit: unit, Rate: v.Rate,
 				Settings: ladder.Master(ladder.Film{Width: w, Height: h}, ladder.Plus, 1920),
 			}
+			lead := args.Lead()
 			if in.Counted() {
 				args.Beside = []int{first(t, p, Audio).Index}
 			}
@@ -129,9 +168,14 @@ func TestTranscodeTimes(t *testing.T) {
 				if scale*unit.Num%unit.Den != 0 {
 					t.Fatalf("the timescale %d is no multiple of the input's %v", scale, unit)
 				}
+				for _, pts := range out.pts {
+					if (pts-lead.Num*scale/lead.Den)%(scale*unit.Num/unit.Den) != 0 {
+						t.Fatalf("%d/%d is no time of the input's, which are multiples of %v, and %v more", pts, scale, unit, lead)
+					}
+				}
 				var got []int64
 				for _, pts := range slices.Sorted(slices.Values(out.pts)) {
-					got = append(got, (pts-TranscodeLead*scale)/(scale*unit.Num/unit.Den))
+					got = append(got, (pts-lead.Num*scale/lead.Den)/(scale*unit.Num/unit.Den))
 				}
 				if !slices.Equal(got, want[skip:]) {
 					t.Errorf("skip %d: got %d frames %v, want %d %v", skip, len(got), got, len(want[skip:]), want[skip:])
