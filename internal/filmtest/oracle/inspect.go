@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os/exec"
 	"slices"
 	"strconv"
+
+	"filmcan/internal/filmtest/films"
 )
 
 // Inspected is a track of a file, as ffprobe sees it.
@@ -80,6 +83,20 @@ func Groups(tracks []Inspected, seconds float64, copied bool) error {
 			if gap := t.Keys[i] - t.Keys[i-1]; gap > seconds+frame {
 				return fmt.Errorf("%.3f s between key frames", gap)
 			}
+		}
+	}
+	return nil
+}
+
+// Shown wants each frame to be shown at its time, behind when the film begins; both lists are in order.
+func Shown(want []films.Frame, got []float64, begin, tolerance float64) error {
+	const printed = 0.000002 // times are printed with six decimals
+	if len(got) != len(want) {
+		return fmt.Errorf("%d frames in the tables, want %d", len(got), len(want))
+	}
+	for i, f := range want {
+		if off := got[i] - begin - f.Seconds(); math.Abs(off) > tolerance+printed {
+			return fmt.Errorf("frame %d is shown %.6f s off its time", f.Number, off)
 		}
 	}
 	return nil

@@ -81,8 +81,9 @@ func (s *Sound) Beeps() []float64 {
 	for i := range level {
 		level[i] = math.Hypot(re[i+window]-re[i], im[i+window]-im[i]) * 2 / window
 	}
-	// Half of what most of a beep has: at its edges the window is half inside of it.
-	const threshold = 0.4 / 2
+	// At the edges of a beep the window is half inside of it. Without beeps the hum is not taken for them.
+	const quietest = 0.1
+	threshold := max(slices.Max(level), quietest) / 2
 	var beeps []float64
 	on, since := false, 0
 	for i, l := range level {
