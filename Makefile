@@ -53,6 +53,10 @@ test-postgres: ffmpeg postgres ## Run the catalog, the queue, the walk and two p
 test-crash: ffmpeg ## Kill the program at every announced point SEEDS times, and look for what was lost.
 	$(GO) test -count=1 -timeout 25m -tags crashtest ./internal/e2e/crash/... -seeds $(SEEDS)
 
+.PHONY: test-hostile
+test-hostile: ffmpeg ## Give the program the whole corpus of hostile media, by URL and by upload (6 minutes; a part is in test).
+	FILMCAN_TEST_HOSTILE=1 $(GO) test -count=1 -timeout 7m ./internal/e2e/hostile/...
+
 .PHONY: test-clients
 test-clients: ffmpeg chromium postgres build clients ## Run the official SDK, CLI, players and uploaders (Node, Chromium; one server and two on PostgreSQL).
 	FILMCAN_TEST_CLIENTS=1 FILMCAN_TEST_POSTGRES=1 $(GO) test -count=1 -timeout 15m -v ./internal/e2e/clients/...
