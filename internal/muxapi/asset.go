@@ -1,6 +1,7 @@
 package muxapi
 
 import (
+	"cmp"
 	"math/bits"
 	"strconv"
 
@@ -155,7 +156,7 @@ func (out *Asset) describe(m film.Media) {
 		return
 	}
 	w, h := m.Video.Width, m.Video.Height
-	out.AspectRatio = aspectRatio(w, h)
+	out.AspectRatio = aspectRatio(cmp.Or(m.Video.ShapeWidth, w), cmp.Or(m.Video.ShapeHeight, h))
 	out.ResolutionTier = resolutionTier(w, h)
 	out.MaxStoredSize = storedSize(w, h)
 	out.MaxStoredRate = new(frameRate(m.Video.Rate.Float()))
@@ -211,7 +212,7 @@ func encodingTier(q film.Quality) string {
 	return "smart"
 }
 
-// aspectRatio is the pixel ratio divided by the greatest common divisor, empty for a picture without a size.
+// aspectRatio is the ratio of a picture as shown divided by the greatest common divisor, empty for a picture without a size.
 func aspectRatio(w, h int) string {
 	if w <= 0 || h <= 0 {
 		return ""
