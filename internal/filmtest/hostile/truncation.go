@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -48,15 +49,18 @@ func truncations(m *models, _ Places) []File {
 	ends, moovEnd, _ = boundaries(m.fragmented)
 	frames := false
 	for _, at := range ends {
+		if at > moovEnd && at+8 <= len(m.fragmented) && string(m.fragmented[at+4:at+8]) == "moof" && at > bytes.Index(m.fragmented, []byte("mdat")) {
+			frames = true
+		}
 		if at < len(m.fragmented) && (at >= moovEnd || at%3 == 0) {
 			want, why := Errored, headless
 			if frames {
 				want, why = Ready, kept
 			}
 			cut("fragment", "video/mp4", m.fragmented, at, want, why, false)
-		}
-		if at > moovEnd && at+8 <= len(m.fragmented) && string(m.fragmented[at+4:at+8]) == "moof" {
-			frames = true
+			if frames && string(m.fragmented[at-4:at]) == "tfhd" {
+				files[len(files)-1].Open = "an end behind the head of tfhd makes ffprobe refuse what is whole"
+			}
 		}
 	}
 
@@ -105,9 +109,10 @@ func boundaries(file []byte) (at []int, moovEnd, data int) {
 	return slices.Compact(at)[1:], moovEnd, data // a film of no byte is another matter
 }
 
-// elements are the ends of the elements of a Matroska file, to the third level and in clusters, and that of the first
-// frame.
+// elements are the ends of the elements of a Matroska file, to the third level and in clusters, and where
+// each track has had a frame.
 func elements(file []byte) (at []int, firstBlock int) {
+	seen := map[byte]bool{}
 	var walk func(from, to int)
 	walk = func(from, to int) {
 		for n := 0; from < to; n++ {
@@ -115,7 +120,8 @@ func elements(file []byte) (at []int, firstBlock int) {
 			if n < 4 || n%25 == 0 {
 				at = append(at, from+head, from+head+int(size))
 			}
-			if id == idSimpleBlock && firstBlock == 0 {
+			if id == idSimpleBlock && !seen[file[from+head]] {
+				seen[file[from+head]] = true
 				firstBlock = from + head + int(size)
 			}
 			switch id {
