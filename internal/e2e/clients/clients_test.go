@@ -35,7 +35,7 @@ func run(t *testing.T, script string, env ...string) {
 		env = append(env, name+"="+value)
 	}
 	node(t, script, append(env, "CUSTOM_DOMAIN="+strings.TrimPrefix(p.TLS(), "https://"), "TLS_URL="+p.TLS(),
-		"NODE_EXTRA_CA_CERTS="+filepath.Join(p.Data(), "tls", "ca.pem")))
+		"NODE_EXTRA_CA_CERTS="+filepath.Join(p.Data(), "tls", "ca.pem"), "DERIVED="+filepath.Join(p.Data(), "derived")))
 }
 
 // wanted skips the test where the clients are not there.
@@ -101,6 +101,41 @@ func TestPlayers(t *testing.T) {
 	t.Parallel()
 	s := web(t, films.Get(t, films.Spec{Duration: time.Minute, Width: 640, Height: 360, BFrames: 2, GOP: 2 * time.Second}))
 	run(t, "player.test.mjs", "COUNTER_URL="+s.URL+"/film.mp4")
+}
+
+// TestRenditions plays films that are encoded for it in one way or another, at all their sizes.
+func TestRenditions(t *testing.T) {
+	t.Parallel()
+	wanted(t)
+	run(t, "renditions.test.mjs", served(t, screened())...)
+}
+
+// screened are the films of TestRenditions: 30 frames a second, of a whole number of seconds. Each is cut and encoded in
+// another way.
+func screened() map[string]films.Spec {
+	const second = time.Second
+	return map[string]films.Spec{
+		// A made master, which is passed through, and a rung.
+		"VP9": {Duration: 24 * second, Width: 640, Height: 360, Container: films.WebM, Video: films.VP9, Audio: films.Opus, GOP: 5 * second},
+		// Passed through in segments of 8 s, and three rungs.
+		"LONG": {Duration: 32 * second, Width: 1280, Height: 720, BFrames: 2, GOP: 8 * second},
+		// An encoded base.
+		"OPEN": {Duration: 24 * second, Width: 640, Height: 360, BFrames: 2, GOP: 2 * second, OpenGOP: true},
+		// Nothing is passed through, and most segments begin inside a group of pictures.
+		"SPARSE": {Duration: 32 * second, Width: 640, Height: 360, BFrames: 2, GOP: 14 * second},
+		// Passed through to players that know HEVC. Chromium gets rungs.
+		"HEVC": {Duration: 16 * second, Width: 640, Height: 360, Video: films.HEVC, BFrames: 2, GOP: 2 * second},
+	}
+}
+
+// served makes films and serves them: NAME_URL of each.
+func served(t *testing.T, all map[string]films.Spec) (env []string) {
+	t.Helper()
+	for name, spec := range all {
+		film := films.Get(t, spec)
+		env = append(env, name+"_URL="+web(t, film).URL+"/"+filepath.Base(film))
+	}
+	return env
 }
 
 func TestUploaders(t *testing.T) {
