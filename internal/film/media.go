@@ -36,8 +36,10 @@ func (m Media) clone() Media {
 type VideoMedia struct {
 	Codec         string // ffprobe's name: h264, hevc, …
 	Width, Height int
-	Rate          Rate
-	Duration      time.Duration
+	// ShapeWidth to ShapeHeight is the ratio of the sides as shown; 0 where the pixels are square.
+	ShapeWidth, ShapeHeight int `json:",omitzero"`
+	Rate                    Rate
+	Duration                time.Duration
 }
 
 // AudioMedia describes the primary sound track.

@@ -115,10 +115,10 @@ func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source, kin
 	v.found = describe(x, formatMP4, verdict.Master)
 	v.found.Master.Kind = v.plan.master
 	if v.plan.master == film.MasterSource {
-		v.found.Base = basis(film.PartSource, x, verdict)
+		v.found.Base = v.plan.basis(film.PartSource, x, verdict)
 		return v, nil
 	}
-	v.found.Base = basis(film.PartMaster, x, verdict)
+	v.found.Base = v.plan.basis(film.PartMaster, x, verdict)
 	head, ranges, err := mp4.ComposeHead(x)
 	if err != nil {
 		return nil, err
@@ -162,6 +162,7 @@ func describe(x *mp4.Index, format string, all bool) film.Found {
 		f.Media.Video = &film.VideoMedia{
 			Codec: t.FFName, Width: t.Picture.Width, Height: t.Picture.Height, Rate: rate, Duration: t.Length(),
 		}
+		f.Media.Video.ShapeWidth, f.Media.Video.ShapeHeight = shape(t)
 		f.Tracks = append(f.Tracks, film.Track{
 			Type: film.TrackVideo, Primary: true, Duration: t.Length(), Width: t.Picture.Width, Height: t.Picture.Height, Rate: rate,
 		})
@@ -182,6 +183,19 @@ func describe(x *mp4.Index, format string, all bool) film.Found {
 	}
 	f.Master.AudioOnly = x.Video() == nil
 	return f
+}
+
+// shape is the ratio of the sides of pictures whose pixels are not square, as shown.
+func shape(t *mp4.Track) (width, height int) {
+	h, v := t.Picture.ParH, t.Picture.ParV
+	const most = 1 << 15 // what has more is not believed
+	if h == v || h <= 0 || v <= 0 || max(h, v) > most {
+		return 0, 0
+	}
+	if ffmpeg.TurnOf(t.Matrix).Quarters%2 != 0 {
+		h, v = v, h
+	}
+	return t.Picture.Width * h, t.Picture.Height * v
 }
 
 func sound(t *mp4.Track, primary bool, d time.Duration) film.Track {

@@ -157,16 +157,24 @@ func (v *visit) channels() int {
 }
 
 // frames are the film's frames; those of a film that was cut off are as many as came through.
-func (v *visit) frames(got int) []films.Frame {
+func (v *visit) frames(looks []oracle.Look) []films.Frame {
 	all := v.film.Frames()
-	if v.film.Keep > 0 {
-		least := len(all) * (v.film.Keep - 25) / 100
-		if got < least || got > len(all) {
-			v.Errorf("%d of %d frames are left of %d percent of the file", got, len(all), v.film.Keep)
-		}
-		return all[:min(got, len(all))]
+	if v.film.Keep == 0 {
+		return all
 	}
-	return all
+	least := len(all) * (v.film.Keep - 25) / 100
+	if len(looks) < least {
+		v.Errorf("%d of %d frames are left of %d percent of the file", len(looks), len(all), v.film.Keep)
+	}
+	// Of the last frames some are not there that are shown before others: those came later in the file.
+	shown := map[int]bool{}
+	for i, l := range looks {
+		shown[l.Number] = true
+		if i < len(looks)-4 && l.Number != i {
+			v.Errorf("picture %d shows frame %d", i, l.Number)
+		}
+	}
+	return slices.DeleteFunc(all, func(f films.Frame) bool { return !shown[f.Number] })
 }
 
 // told judges what the API and the events say.
@@ -207,11 +215,18 @@ func (v *visit) told() {
 	kinds := map[string]int{}
 	for _, t := range a.Tracks {
 		kinds[fmt.Sprint(t["type"])]++
-		if c, ok := t["max_channels"].(float64); ok && int(c) != v.channels() {
+		if c, ok := t["max_channels"].(float64); ok && t["primary"] == true && int(c) != v.channels() {
 			v.Errorf("%v channels, want %d", c, v.channels())
 		}
 	}
-	if (kinds["video"] == 1) != v.pictures() || (kinds["audio"] == 1) != v.sound() || kinds["video"] > 1 || kinds["audio"] > 1 {
+	sounds := 0
+	if v.sound() {
+		sounds++
+	}
+	if v.film.SecondSound {
+		sounds++
+	}
+	if (kinds["video"] == 1) != v.pictures() || kinds["video"] > 1 || kinds["audio"] != sounds {
 		v.Errorf("tracks %v", a.Tracks)
 	}
 }
@@ -306,7 +321,7 @@ func (v *visit) seen(name, file string, r *oracle.Rendition, track *oracle.Track
 	v.Helper()
 	looks, err := oracle.Watch(v.Context(), file)
 	v.check(name, err)
-	frames := v.frames(len(looks))
+	frames := v.frames(looks)
 	v.check(name, oracle.Frames(frames, looks))
 	v.colors(name, looks, strings.HasPrefix(r.Codecs, "hvc1"))
 	if len(looks) > 0 && v.film.PixelAspect == "" {
@@ -352,11 +367,21 @@ func (v *visit) heard(name, file string, begin float64, most int) {
 	if len(s.Channels) > most {
 		v.Errorf("%s: %d channels", name, len(s.Channels))
 	}
+	if v.row.delay > 0 {
+		begin = math.Floor(begin) + v.row.delay
+	}
 	beeps := v.beeps(begin)
 	if v.film.Keep > 0 {
 		beeps = slices.DeleteFunc(beeps, func(at float64) bool { return at > s.Seconds()-0.1 })
 	}
-	v.check(name, oracle.Beeping(beeps, s))
+	if v.row.lost {
+		beeps = beeps[1:]
+	}
+	tolerance := oracle.BeepTolerance
+	if v.row.lead > 0 || v.channels() > 2 {
+		tolerance = oracle.PacketTolerance
+	}
+	v.check(name, oracle.Beeping(beeps, s, tolerance))
 	from := begin + v.film.AudioOffset.Seconds() + 0.2
 	v.check(name, oracle.Voices(v.channels(), s, from, from+1.2))
 }
@@ -400,7 +425,7 @@ func (v *visit) downloaded() {
 			}
 			looks, err := oracle.Watch(v.Context(), file)
 			v.check("master", err)
-			frames := v.frames(len(looks))
+			frames := v.frames(looks)
 			v.check("master", oracle.Frames(frames, looks))
 			v.colors("master", looks, s.Codec == "hevc")
 			if len(s.Shown) > 0 && len(frames) > 0 && v.row.lead > 0 {

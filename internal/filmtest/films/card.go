@@ -84,7 +84,7 @@ func (s Spec) Frames() []Frame {
 	rate := s.Rate
 	step := 1
 	if s.Fields {
-		step = 2 // two numbers a frame
+		step = 5 // that of the first field
 	}
 	var list []Frame
 	for n := 0; ; n++ {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"strings"
 )
 
 // The geometry of the counter; the package comment describes it.
@@ -58,11 +59,11 @@ func counter(cell func(int) byte) (int, error) {
 	return n, nil
 }
 
-// counterGraph is the filter graph that draws the counter of the frame with number N: two rows of 24 pixels, scaled
-// up without smoothing.
-func counterGraph(rate string, width int) string {
-	return fmt.Sprintf("color=c=black:s=%dx2:r=%s,format=gray,geq=lum='"+
-		"if(eq(X,0),235,if(eq(X,1),16,16+219*if(lt(X,22),"+
-		"mod(floor(N/pow(2,21-X)),2),mod(floor(mod(N,3)/pow(2,23-X)),2))))',"+
-		"scale=%d:%d:flags=neighbor,setsar=1", CounterCells, rate, width, CounterHeight(width))
+// counterGraph is the filter graph that draws the counter of the frame with that number, an expression of N: two rows of
+// 24 pixels, scaled up without smoothing.
+func counterGraph(rate string, width int, number string) string {
+	draw := "if(eq(X,0),235,if(eq(X,1),16,16+219*if(lt(X,22)," +
+		"mod(floor(N/pow(2,21-X)),2),mod(floor(mod(N,3)/pow(2,23-X)),2))))"
+	return fmt.Sprintf("color=c=black:s=%dx2:r=%s,format=gray,geq=lum='%s',scale=%d:%d:flags=neighbor,setsar=1",
+		CounterCells, rate, strings.ReplaceAll(draw, "N", number), width, CounterHeight(width))
 }

@@ -84,15 +84,22 @@ func encode(s Spec) []string {
 		codecs = append(codecs, "-output_ts_offset", strconv.FormatFloat(s.Begin.Seconds(), 'f', -1, 64), "-avoid_negative_ts", "disabled")
 	}
 	args = append(append(args, maps...), codecs...)
-	args = append(args, "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
+	flags := "+bitexact"
+	if s.Interlaced {
+		flags += "+ildct+ilme"
+	}
+	args = append(args, "-threads", "1", "-fflags", "+bitexact", "-flags:v", flags, "-flags:a", "+bitexact")
 	return append(append(args, muxer(s)...), outFile)
 }
 
 // pictures is the source of the frames, counter included, in the orientation in which they are coded.
 func pictures(s Spec) string {
 	var g strings.Builder
+	number := "N"
 	if s.Fields {
+		// Each bit changes from field to field of the same parity too: where it would not, weaving them is right.
 		s.Rate.Num *= 2
+		number = "(5*floor(N/2)+2*mod(N,2))"
 	}
 	grain := ""
 	if s.Grain {
@@ -103,7 +110,7 @@ func pictures(s Spec) string {
 		patches = corners(s.Width, s.Height)
 	}
 	fmt.Fprintf(&g, "testsrc2=s=%dx%d:r=%s%s,setsar=1%s[p];%s[c];[p][c]overlay=0:0:shortest=1",
-		s.Width, s.Height, s.Rate, grain, patches, counterGraph(s.Rate.String(), s.Width))
+		s.Width, s.Height, s.Rate, grain, patches, counterGraph(s.Rate.String(), s.Width, number))
 	if s.MirrorX {
 		g.WriteString(",hflip")
 	}
@@ -136,8 +143,14 @@ func pictures(s Spec) string {
 	if s.PixelAspect != "" {
 		g.WriteString(",setsar=" + s.PixelAspect)
 	}
+	if s.hd() {
+		g.WriteString(",scale=out_color_matrix=bt709")
+	}
 	return g.String() + ",format=" + s.PixFmt
 }
+
+// hd: its colours are those of high definition, and it says so.
+func (s Spec) hd() bool { return s.Card && s.Light == "" && (s.Height >= 720 || s.Video == DNxHD) }
 
 func sound(s Spec) string {
 	if s.Card {
@@ -203,8 +216,15 @@ func videoCodec(s Spec) []string {
 			args = append(args, "-bf", strconv.Itoa(s.BFrames))
 		}
 	}
-	if s.Interlaced {
-		args = append(args, "-flags", "+ildct+ilme")
+	if s.Fields { // flags of fields do not pass through a source of this kind
+		order := "tff"
+		if s.BottomFirst {
+			order = "bff"
+		}
+		args = append(args, "-vf", "setfield="+order)
+	}
+	if s.hd() {
+		args = append(args, "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
 	}
 	if s.PictureOffset > 0 {
 		args = append(args, "-fps_mode", "passthrough")

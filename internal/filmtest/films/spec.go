@@ -91,8 +91,8 @@ type Spec struct {
 	GOP          time.Duration
 	OpenGOP      bool // needs BFrames
 	Interlaced   bool
-	// Fields makes the two fields of each frame different pictures, the first of which is numbered like the frame's
-	// time in fields: 0, 2, 4 … BottomFirst shows the lower field first. Both need Interlaced.
+	// Fields makes the two fields of each frame different pictures: the first is numbered 0, 5, 10 …, the second 2, 7,
+	// 12 …. BottomFirst shows the lower field first. Both need Interlaced.
 	Fields, BottomFirst bool
 	PixFmt              string // ffmpeg's name, yuv420p if empty
 	// Grain adds film grain, which makes segments as large as those of a camera.

@@ -99,7 +99,7 @@ func judge(t *testing.T, spec films.Spec, path string) map[string]error {
 		"frames": oracle.Frames(spec.Frames(), looks),
 		"times":  oracle.Shown(spec.Frames(), info[0].Shown, 0, 0),
 		"colors": oracle.Colors(oracle.FaithfulColor, looks),
-		"beeps":  oracle.Beeping([]float64{0, 1, 2}, s),
+		"beeps":  oracle.Beeping([]float64{0, 1, 2}, s, oracle.BeepTolerance),
 		"voices": oracle.Voices(2, s, 1.2, 2.4),
 	}
 }

@@ -23,10 +23,16 @@ func input(in Input) []string {
 	if in.Path != "" {
 		url = "file:" + in.Path
 	}
-	return append(
+	args := append(
 		maxPixels(), "-protocol_whitelist", "file,pipe", "-format_whitelist", in.Demuxer,
-		"-probesize", "33554432", "-analyzeduration", "30000000", "-f", in.Demuxer, "-i", url,
+		"-probesize", "33554432", "-analyzeduration", "30000000",
 	)
+	if in.Demuxer == "mov" {
+		// The last frame of a file that was cut off may be half there. Other demuxers leave that out by themselves, or call
+		// corrupt what can still be shown.
+		args = append(args, "-fflags", "+discardcorrupt")
+	}
+	return append(args, "-f", in.Demuxer, "-i", url)
 }
 
 // inputs are the files that arguments name behind -i.
