@@ -49,6 +49,14 @@ test-race: ffmpeg ## Run the tests with the race detector.
 test-postgres: ffmpeg postgres ## Run the catalog, the queue, the walk and two processes on PostgreSQL.
 	FILMCAN_TEST_POSTGRES=1 $(GO) test -count=1 -timeout 15m ./internal/sqldb/... ./internal/queue/... ./internal/keep/catalog/... ./internal/app/... ./internal/e2e/...
 
+.PHONY: test-media
+test-media: ffmpeg ## Send films of every kind through the program; every frame, beep and colour of what comes out is looked at.
+	$(GO) test -count=1 -timeout 12m ./internal/e2e/media -every
+
+.PHONY: test-scorched
+test-scorched: ffmpeg ## The same with derived/ emptied after every step.
+	$(GO) test -count=1 -timeout 15m ./internal/e2e/media -every -scorched
+
 .PHONY: test-crash
 test-crash: ffmpeg ## Kill the program at every announced point SEEDS times, and look for what was lost.
 	$(GO) test -count=1 -timeout 25m -tags crashtest ./internal/e2e/crash/... -seeds $(SEEDS)

@@ -84,18 +84,29 @@ func (s *Sound) Beeps() []float64 {
 	// At the edges of a beep the window is half inside of it. Without beeps the hum is not taken for them.
 	const quietest = 0.1
 	threshold := max(slices.Max(level), quietest) / 2
-	var beeps []float64
-	on, since := false, 0
+	// Coders leave dents: what is that near to each other is one beep, and once on, half of the level will do.
+	const dent = soundRate / 25
+	type span struct{ from, to int }
+	var spans []span
+	on := false
 	for i, l := range level {
-		// Once on, half of it will do: coders leave dents.
-		if on && l > threshold/2 || !on && l <= threshold {
-			continue
+		switch {
+		case !on && l > threshold:
+			on = true
+			if n := len(spans); n == 0 || i-spans[n-1].to > dent {
+				spans = append(spans, span{from: i})
+			}
+		case on && l <= threshold/2:
+			on = false
 		}
-		if on = !on; on {
-			since = i
-			continue
+		if on {
+			spans[len(spans)-1].to = i
 		}
-		if middle := float64(since+i+window) / 2 / soundRate; i-since > window {
+	}
+	var beeps []float64
+	for _, s := range spans {
+		if !(on && s.to == len(level)-1) && s.to-s.from > window {
+			middle := float64(s.from+s.to+window) / 2 / soundRate
 			beeps = append(beeps, middle-films.BeepLength.Seconds()/2)
 		}
 	}

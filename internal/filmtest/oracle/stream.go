@@ -221,3 +221,29 @@ func Silent(ctx context.Context, link string) error {
 	}
 	return nil
 }
+
+// Addresses are those of all segments, without fetching them.
+func (g Getter) Addresses(ctx context.Context, link string) ([]string, error) {
+	text, err := g.get(ctx, link)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, uri := range hlstest.Parse(string(text)).Renditions() {
+		at, err := resolve(link, uri)
+		if err != nil {
+			return nil, err
+		}
+		if text, err = g.get(ctx, at); err != nil {
+			return nil, err
+		}
+		for _, segment := range hlstest.Parse(string(text)).URIs() {
+			s, err := resolve(at, segment)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
