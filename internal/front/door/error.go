@@ -3,6 +3,7 @@ package door
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -108,9 +109,17 @@ func Error(w http.ResponseWriter, status int, message string) {
 	_, _ = w.Write(text)
 }
 
+// statusLeft is what the log shows where the client left before it was answered; many servers call it so.
+const statusLeft = 499
+
 // Refuse answers with an error of the house. One without a meaning for the outside is noted for the log and shown as
 // an internal error, without its text.
 func Refuse(ctx context.Context, w http.ResponseWriter, err error) {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		// Who asked has left: players do that with each switch and seek. No error of ours, and nobody reads the answer.
+		Error(w, statusLeft, "")
+		return
+	}
 	e := film.AsError(err)
 	if e == nil || e.Code == film.CodeInternal {
 		Fail(ctx, err)

@@ -2,8 +2,10 @@ package door_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -209,5 +211,20 @@ func TestSendfileSurvives(t *testing.T) {
 	}
 	if files.Load() != 1 {
 		t.Errorf("the connection was given a file %d times, want once", files.Load())
+	}
+}
+
+// TestLogOfThoseWhoLeave holds that a request which its client ended is no error of ours.
+func TestLogOfThoseWhoLeave(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	handler := door.Log(slog.New(slog.NewJSONHandler(&out, nil)), nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		door.Refuse(r.Context(), w, fmt.Errorf("segment 3: %w", r.Context().Err()))
+	}))
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil))
+	if line := out.String(); !strings.Contains(line, `"level":"INFO"`) || !strings.Contains(line, `"status":499`) {
+		t.Errorf("logged %s", line)
 	}
 }
