@@ -241,7 +241,7 @@ func (a Asset) Ready(f Found, now time.Time) (Asset, Change, error) {
 	c.assetEvent(EventAssetReady, a, now)
 	if a.Base.EncodedSound {
 		// Nobody waits for it: who listens before it is there has it made.
-		c.Jobs = append(c.Jobs, Job{Args: MakeBase{Asset: a.ID}})
+		c.Jobs = append(c.Jobs, Job{Args: MakeBase{Asset: a.ID, Film: a.Film}})
 	}
 	if access == AccessTemporary {
 		a.grant(f.Grant, f.TTL, now, &c)
@@ -291,7 +291,7 @@ func (a Asset) Transcode(r Reasons, now time.Time) (Asset, Change, error) {
 	}
 	a.Progress = Progress{State: ProgressTranscoding}
 	a, c, err := a.Detected(r, now)
-	c.Jobs = append(c.Jobs, Job{Args: EncodeAsset{Asset: a.ID}})
+	c.Jobs = append(c.Jobs, Job{Args: EncodeAsset{Asset: a.ID, Film: a.Film}})
 	return a, c, err
 }
 

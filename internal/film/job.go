@@ -28,14 +28,21 @@ type IngestUploaded struct{ Asset AssetID }
 // Kind names the job.
 func (IngestUploaded) Kind() string { return "ingest_uploaded" }
 
-// EncodeAsset makes an asset ready whose film was looked at and must be encoded for that, or errored.
-type EncodeAsset struct{ Asset AssetID }
+// EncodeAsset makes an asset ready whose film was looked at and must be encoded for that, or errored. Film names what to
+// clear up after when the asset is gone.
+type EncodeAsset struct {
+	Asset AssetID
+	Film  FilmID `json:",omitempty"`
+}
 
 // Kind names the job.
 func (EncodeAsset) Kind() string { return "encode_asset" }
 
-// MakeBase makes what is missing of a ready asset's base, see [Base].
-type MakeBase struct{ Asset AssetID }
+// MakeBase makes what is missing of a ready asset's base, see [Base]. Film is as in [EncodeAsset].
+type MakeBase struct {
+	Asset AssetID
+	Film  FilmID `json:",omitempty"`
+}
 
 // Kind names the job.
 func (MakeBase) Kind() string { return "make_base" }

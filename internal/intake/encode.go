@@ -20,27 +20,29 @@ import (
 // Encode is the handler of [film.EncodeAsset]: it goes on where [Intake.Ingest] found that a film must be encoded. What
 // an earlier run encoded is used. Its errors are those of Ingest.
 func (in *Intake) Encode(ctx context.Context, job film.EncodeAsset, attempt, last int) error {
-	return in.run(ctx, job.Asset, attempt, last, in.encode)
+	return in.run(ctx, job.Asset, job.Film, attempt, last, in.encode)
 }
 
 // MakeBase is the handler of [film.MakeBase].
 func (in *Intake) MakeBase(ctx context.Context, job film.MakeBase) error {
 	a, err := in.catalog.AssetForWork(ctx, job.Asset)
-	if film.IsCode(err, film.CodeNotFound) || err == nil && a.Status != film.AssetReady {
-		return nil
+	if film.IsCode(err, film.CodeNotFound) {
+		return in.deleted(ctx, job.Film)
 	}
-	if err != nil {
+	if err != nil || a.Status != film.AssetReady {
 		return err
 	}
 	if a.Base.EncodedVideo {
-		if err := in.export.Ensure(ctx, export.PicturesOf(a.Film, a.BasePart())); err != nil {
-			return err
-		}
+		err = in.export.Ensure(ctx, export.PicturesOf(a.Film, a.BasePart()))
 	}
-	if a.Base.EncodedSound {
-		return in.export.Ensure(ctx, export.SoundOf(a.Film, a.BasePart()))
+	if err == nil && a.Base.EncodedSound {
+		err = in.export.Ensure(ctx, export.SoundOf(a.Film, a.BasePart()))
 	}
-	return nil
+	// Another process may have purged the film while this one encoded.
+	if _, gone := in.catalog.AssetForWork(ctx, job.Asset); film.IsCode(gone, film.CodeNotFound) {
+		return in.deleted(ctx, a.Film)
+	}
+	return err
 }
 
 // encode does the work on a film that must be encoded: its master where that cannot be had otherwise, its base, its sound.
@@ -68,6 +70,12 @@ func (in *Intake) encode(ctx context.Context, a film.Asset, m *meter) (err error
 		return err
 	}
 	point.Hit("intake.master-made")
+	if point.Broken("ready-before-base") {
+		v.found.Master.Size, v.found.Master.SHA256, v.found.Master.ETag = sealed.Size, sealed.SHA256, sealed.ETag
+		if err := in.tell(ctx, a, v.found); err != nil {
+			return err
+		}
+	}
 	if err := work.base(ctx); err != nil {
 		return work.words(ctx, err)
 	}

@@ -105,14 +105,15 @@ const busyPause = 2 * time.Second
 // the asset becomes errored. What is the input's doing ends in an errored asset and no error. A film that must be encoded
 // is ordered to be: [Intake.Encode] takes it from there.
 func (in *Intake) Ingest(ctx context.Context, job film.IngestAsset, attempt, last int) error {
-	return in.run(ctx, job.Asset, attempt, last, in.prepare)
+	return in.run(ctx, job.Asset, "", attempt, last, in.prepare)
 }
 
-// run does one step of an asset's preparation, and what is to be done about its end.
-func (in *Intake) run(ctx context.Context, id film.AssetID, attempt, last int, step func(context.Context, film.Asset, *meter) error) error {
+// run does one step of an asset's preparation, and what is to be done about its end. made is the film of which an earlier
+// run may have left something behind.
+func (in *Intake) run(ctx context.Context, id film.AssetID, made film.FilmID, attempt, last int, step func(context.Context, film.Asset, *meter) error) error {
 	a, err := in.catalog.AssetForWork(ctx, id)
 	if film.IsCode(err, film.CodeNotFound) {
-		return nil // deleted meanwhile; its bytes are the purge's
+		return in.deleted(ctx, made)
 	}
 	if err != nil {
 		return fmt.Errorf("ingest asset %s: %w", id, err)
@@ -288,10 +289,29 @@ func (in *Intake) abandon(ctx context.Context, a film.Asset) error {
 	if err == nil && kept(now) {
 		return in.export.Tidy(ctx, a.Film)
 	}
-	if err != nil && !film.IsCode(err, film.CodeNotFound) {
+	if film.IsCode(err, film.CodeNotFound) {
+		return in.deleted(ctx, a.Film)
+	}
+	if err != nil {
 		return err
 	}
 	return in.remove(ctx, a.Film)
+}
+
+// deleted clears up after work on a film whose row is gone. Its purge may have run before the work put its last into the
+// store; while a backup holds purges off, the bytes are left to it.
+func (in *Intake) deleted(ctx context.Context, id film.FilmID) error {
+	if id == "" {
+		return nil
+	}
+	held, err := in.catalog.PurgesHeld(ctx)
+	if err != nil {
+		return err
+	}
+	if held > 0 {
+		return in.export.Forget(ctx, id)
+	}
+	return in.remove(ctx, id)
 }
 
 // remove deletes a film's bytes, and what is derived from them; where another process is still at them it comes back

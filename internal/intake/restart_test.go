@@ -17,6 +17,7 @@ import (
 	"filmcan/internal/derive/export"
 	"filmcan/internal/film"
 	"filmcan/internal/filmtest/films"
+	"filmcan/internal/keep/vault"
 	"filmcan/internal/media/mp4"
 )
 
@@ -147,6 +148,38 @@ func TestDeletedWhileEncoding(t *testing.T) {
 	must(t, err)
 	if usage.Objects != 0 {
 		t.Errorf("left: %+v", usage)
+	}
+}
+
+// TestDeletedAfterDeath: a process puts its last chunk into the store behind the purge, and dies. The job that comes back
+// clears it away; and while a backup holds purges off, nothing but what is derived.
+func TestDeletedAfterDeath(t *testing.T) {
+	t.Parallel()
+	for _, held := range []bool{false, true} {
+		w := newWorld(t, nil)
+		a := w.begun(t, slow())
+		must(t, w.catalog.DeleteAsset(t.Context(), w.env, a.ID))
+		if held {
+			must(t, w.catalog.HoldPurges(t.Context(), time.Now().Add(time.Hour)))
+		} else {
+			must(t, w.PurgeFilm(t.Context(), film.PurgeFilm{Film: a.Film}))
+		}
+		chunk := film.Artifact{Film: a.Film, Part: film.PartSource, Kind: film.KindChunk, Parameters: "0", Recipe: export.Recipe}
+		for _, again := range []func() error{
+			func() error { return w.Encode(t.Context(), film.EncodeAsset{Asset: a.ID, Film: a.Film}, 2, 3) },
+			func() error { return w.MakeBase(t.Context(), film.MakeBase{Asset: a.ID, Film: a.Film}) },
+		} {
+			must(t, w.derived.Put(t.Context(), chunk, strings.NewReader("chunk")))
+			must(t, again())
+			usage, err := w.derived.Usage(t.Context())
+			must(t, err)
+			if usage.Objects != 0 {
+				t.Errorf("left: %+v", usage)
+			}
+		}
+		if there, err := w.vault.Stat(t.Context(), vault.Ref{Film: a.Film, Part: vault.Source}); held != (err == nil) {
+			t.Errorf("held %v: the source: %+v, %v", held, there, err)
+		}
 	}
 }
 

@@ -119,7 +119,7 @@ func (w *world) do(t *testing.T, id film.AssetID) {
 	t.Helper()
 	must(t, w.Ingest(t.Context(), film.IngestAsset{Asset: id}, 1, 3))
 	if a := w.asset(t, id); a.Progress.State == film.ProgressTranscoding {
-		if !w.jobs.has(film.EncodeAsset{Asset: id}) {
+		if !w.jobs.has(film.EncodeAsset{Asset: id, Film: a.Film}) {
 			t.Error("no encoding was ordered")
 		}
 		must(t, w.Encode(t.Context(), film.EncodeAsset{Asset: id}, 1, 3))

@@ -13,6 +13,7 @@ import (
 	"filmcan/internal/derive"
 	"filmcan/internal/film"
 	"filmcan/internal/media/mp4"
+	"filmcan/internal/point"
 )
 
 // Tell hears how far a work is: so much of a film's pictures or sound, in its own time, is done.
@@ -42,6 +43,7 @@ func (e *Exporter) Base(ctx context.Context, f *Film, tell Tell) error {
 	if err := e.inspect(ctx, a, p); err != nil {
 		return errors.Join(err, e.store.Drop(ctx, a))
 	}
+	point.Hit("export.base")
 	e.compare(ctx, f, p)
 	return e.drop(ctx, c, len(p.chunks))
 }
@@ -96,9 +98,11 @@ func (e *Exporter) soundIn(ctx context.Context, f *Film, a film.Artifact, keepCh
 	if err := e.hear(ctx, file); err != nil {
 		return nil, err
 	}
+	point.Hit("export.before-sound")
 	if err := e.store.Put(ctx, a, file); err != nil {
 		return nil, noRoom(err)
 	}
+	point.Hit("export.sound")
 	if tell != nil {
 		tell(f.Length)
 	}
@@ -233,6 +237,7 @@ func writeFilm(ctx context.Context, sources []source, w io.Writer) error {
 	if _, err := w.Write(head); err != nil {
 		return err
 	}
+	point.Hit("export.composing")
 	buffer := make([]byte, 256<<10)
 	for _, piece := range body {
 		if ctx.Err() != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"filmcan/internal/e2e/rig"
+	"filmcan/internal/film"
 	"filmcan/internal/filmtest/films"
 	"filmcan/internal/filmtest/pgtest"
 )
@@ -41,11 +42,12 @@ type world struct {
 	process *rig.Process
 	client  *rig.Client
 	starts  int
+	met     map[film.FilmID]bool // films whose bases were looked at
 }
 
 func newWorld(t *testing.T, broken string, args ...string) *world {
 	t.Helper()
-	w := &world{t: t, outside: rig.NewWorld(t), conductor: newConductor(t)}
+	w := &world{t: t, outside: rig.NewWorld(t), conductor: newConductor(t), met: map[film.FilmID]bool{}}
 	w.options = rig.Options{
 		Binary: rig.Binary(t, "crashtest"), Data: t.TempDir(),
 		Args: append([]string{"--webhook", w.outside.WebhookURL()}, args...),
@@ -76,6 +78,9 @@ func (w *world) restart(dead *rig.Process) error {
 	}
 	var err error
 	for range 3 {
+		if err := w.alone(); err != nil {
+			return err
+		}
 		w.starts++
 		if w.process, err = rig.TryStart(w.t, w.options); err == nil {
 			w.client = w.process.Client(w.t)
@@ -168,7 +173,7 @@ func (w *world) agreed(ctx context.Context) error {
 		}
 		return fmt.Errorf("work is left: %s", line)
 	}
-	return nil
+	return w.tidy()
 }
 
 func databaseOf(args []string) []string {
@@ -277,6 +282,7 @@ func TestBrokenBuildsAreCaught(t *testing.T) {
 		{"ready-before-seal", "intake.after-ready"},
 		{"record-before-send", "webhook.before-send"},
 		{"complete-before-seal", "upload.completed"},
+		{"ready-before-base", "export.frame"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			t.Parallel()
@@ -284,7 +290,11 @@ func TestBrokenBuildsAreCaught(t *testing.T) {
 			var caught error
 			for n := 0; n < 6 && caught == nil; n++ {
 				w.conductor.arm(c.point, 0)
-				if caught = w.story(n).live(t.Context()); caught == nil {
+				s := w.story(n)
+				if c.rule == "ready-before-base" {
+					s = w.encodeStory(n)
+				}
+				if caught = s.live(t.Context()); caught == nil {
 					caught = w.clean(t.Context())
 				}
 			}

@@ -29,24 +29,36 @@ type story struct {
 
 	direct  bool     // the film is uploaded
 	uploads []string // in this order: cancelled, no film, the film
+
+	encode *encodePlot // the film must be encoded; nil where it need not
 }
 
 // lived is the order of events of a whole story.
-func lived() []string {
-	return []string{
-		"video.asset.created", "video.asset.ready", "video.asset.master.preparing", "video.asset.master.ready",
-		"video.asset.master.deleted", "video.asset.master.preparing", "video.asset.master.ready", "video.asset.deleted",
+func (s *story) lived() []string {
+	list := []string{"video.asset.created"}
+	if s.encode != nil && !s.encode.standard {
+		list = append(list, "video.asset.non_standard_input_detected")
 	}
+	return append(list, "video.asset.ready", "video.asset.master.preparing", "video.asset.master.ready",
+		"video.asset.master.deleted", "video.asset.master.preparing", "video.asset.master.ready", "video.asset.deleted")
 }
 
 // live runs the story from its beginning to its end and says what was broken on the way.
 func (s *story) live(ctx context.Context) error {
+	if err := s.create(ctx); err != nil {
+		return fmt.Errorf("create: %w", err)
+	}
+	return s.goOn(ctx)
+}
+
+// goOn is live after the asset's creation.
+func (s *story) goOn(ctx context.Context) error {
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
 	}{
-		{"create", s.create},
 		{"become ready", s.ready},
+		{"be whole", s.whole},
 		{"enable", s.enable},
 		{"download", s.download},
 		{"disable", s.disable},
@@ -122,19 +134,50 @@ func (s *story) create(ctx context.Context) error {
 
 // get reads the asset; it must be there.
 func (s *story) get(ctx context.Context) (rig.Asset, error) {
-	var a rig.Asset
+	a, _, err := s.getProgress(ctx)
+	return a, err
+}
+
+// progress is how far a preparation was seen to have come.
+type progress struct {
+	State    string  `json:"state"`
+	Progress float64 `json:"progress"`
+}
+
+// advance takes what was seen next: it must not have gone back.
+func (p *progress) advance(now progress) error {
+	states := []string{"", "ingesting", "transcoding", "completed"}
+	was, is := slices.Index(states, p.State), slices.Index(states, now.State)
+	if is >= 0 && (is < was || is == was && now.Progress < p.Progress) {
+		return fmt.Errorf("progress went from %+v back to %+v", *p, now)
+	}
+	*p = now
+	return nil
+}
+
+// getProgress is get with how far it is.
+func (s *story) getProgress(ctx context.Context) (rig.Asset, progress, error) {
+	var a struct {
+		rig.Asset
+
+		Progress progress `json:"progress"`
+	}
 	status, text, err := s.call(ctx, http.MethodGet, "/video/v1/assets/"+s.id, nil, &a)
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("the asset is lost: %d %s", status, text)
 	}
-	return a, err
+	return a.Asset, a.Progress, err
 }
 
 func (s *story) ready(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	var shown progress
 	for deadline := time.Now().Add(patience); ; <-tick.C {
-		a, err := s.get(ctx)
+		a, now, err := s.getProgress(ctx)
+		if err == nil {
+			err = shown.advance(now)
+		}
 		switch {
 		case err != nil:
 			return err
@@ -201,6 +244,9 @@ func (s *story) download(ctx context.Context) error {
 			return fmt.Errorf("the master is not ready: %+v", a.Master)
 		}
 		status, sum, n, err := rig.Download(ctx, a.Master.URL)
+		if err == nil && s.encode != nil && s.encode.made {
+			err = s.master(ctx, a.Master.URL)
+		}
 		if err != nil {
 			p, _ := s.world.current()
 			select {
@@ -243,6 +289,7 @@ func (s *story) remove(ctx context.Context) error {
 
 // heard waits for all events of the story: each once by its id, in order, none beside them.
 func (s *story) heard(ctx context.Context) error {
+	want := s.lived()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); ; <-tick.C {
@@ -250,9 +297,9 @@ func (s *story) heard(ctx context.Context) error {
 			return err
 		}
 		got := s.world.outside.Types(s.id)
-		if slices.Contains(got, "video.asset.deleted") && len(got) >= len(lived()) {
-			if !slices.Equal(got, lived()) {
-				return fmt.Errorf("events\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(lived(), "\n  "))
+		if slices.Contains(got, "video.asset.deleted") && len(got) >= len(want) {
+			if !slices.Equal(got, want) {
+				return fmt.Errorf("events\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 			}
 			return s.snapshots()
 		}

@@ -22,16 +22,17 @@ const PublicName = "http://video.example.com"
 // Postgres reports whether this run is for PostgreSQL.
 func Postgres() bool { return os.Getenv(pgtest.Variable) != "" }
 
-// NewCluster makes the database, the folder and the token. It skips the test where this run is not for PostgreSQL.
-func NewCluster(tb testing.TB) *Cluster {
+// NewCluster makes the database, the folder and the token, for servers built with the given tags. It skips the test where
+// this run is not for PostgreSQL.
+func NewCluster(tb testing.TB, tags ...string) *Cluster {
 	tb.Helper()
 	database, data := pgtest.New(tb), tb.TempDir()
-	out, stderr, code := Run(tb, Binary(tb), nil, "token", "create", "--database", database, "--data", data)
+	out, stderr, code := Run(tb, Binary(tb, tags...), nil, "token", "create", "--database", database, "--data", data)
 	if code != 0 {
 		tb.Fatalf("token create: %s", stderr)
 	}
 	c := &Cluster{options: Options{
-		Binary: Binary(tb), Data: data, Serve: true,
+		Binary: Binary(tb, tags...), Data: data, Serve: true,
 		Args: []string{"--database", database, "--allow-network", "127.0.0.0/8", "--public-url", PublicName},
 	}}
 	for line := range strings.Lines(out) {
@@ -44,6 +45,9 @@ func NewCluster(tb testing.TB) *Cluster {
 	}
 	return c
 }
+
+// Setenv adds variables, as NAME=value, to the environment of servers that are started from now on.
+func (c *Cluster) Setenv(env ...string) { c.options.Env = append(c.options.Env, env...) }
 
 // Start starts one more server and returns it with a client of it.
 func (c *Cluster) Start(tb testing.TB) (*Process, *Client) {
