@@ -18,6 +18,9 @@ import (
 // names. When the store was full it may be run again.
 type Maker func(ctx context.Context, a film.Artifact, w io.Writer) error
 
+// ErrKept is returned by a maker that wrote nothing, because it has put the artifact into the cache itself.
+var ErrKept = errors.New("derive: the artifact is in the store already")
+
 // Bytes is the maker of artifacts that are small enough to be made in memory.
 func Bytes(maker func(ctx context.Context, a film.Artifact) ([]byte, error)) Maker {
 	return func(ctx context.Context, a film.Artifact, w io.Writer) error {
@@ -255,6 +258,12 @@ func (c *Cache) make(ctx context.Context, a film.Artifact, rebuild bool) (output
 	err := maker(ctx, a, d)
 	if d.lost != nil {
 		err = d.lost
+	}
+	if errors.Is(err, ErrKept) {
+		if object, ok := c.find(ctx, a); ok {
+			c.made.Add(1)
+			return output{file: object, kept: true}, nil
+		}
 	}
 	if err != nil {
 		c.failed.Add(1)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -327,4 +328,30 @@ func (missingStore) Open(context.Context, string) (blob.Reader, error) {
 
 func (missingStore) Create(context.Context, string) (blob.Creating, error) {
 	return nil, errors.New("keeps nothing")
+}
+
+// TestKeptByItsMaker: what a maker has put into the cache itself is not written again, and handed out.
+func TestKeptByItsMaker(t *testing.T) {
+	t.Parallel()
+	for name, puts := range map[string]bool{"kept": true, "not there": false} {
+		s := &setup{root: filepath.Join(t.TempDir(), "derived"), log: &bytes.Buffer{}}
+		var err error
+		if s.store, err = blobfs.Open(s.root); err != nil {
+			t.Fatal(err)
+		}
+		maker := func(ctx context.Context, a film.Artifact, _ io.Writer) error {
+			if puts {
+				if err := s.cache.Put(ctx, a, strings.NewReader(a.Key())); err != nil {
+					return err
+				}
+			}
+			return derive.ErrKept
+		}
+		s.cache = derive.New(s.store, map[string]derive.Maker{"index": maker}, derive.Config{}, slog.New(slog.NewTextHandler(s.log, nil)))
+		t.Cleanup(s.cache.Close)
+		b, err := s.cache.Get(t.Context(), index)
+		if puts != (err == nil) || puts && string(b) != index.Key() || !puts && !errors.Is(err, derive.ErrKept) {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
+	}
 }

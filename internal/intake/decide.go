@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"filmcan/internal/film"
+	"filmcan/internal/media/cmaf"
 	"filmcan/internal/media/ffmpeg"
 	"filmcan/internal/media/mp4"
 	"filmcan/internal/media/sniff"
@@ -68,12 +69,12 @@ func verdictPlan(v *mp4.Verdict) plan {
 
 // decideIndexed says what becomes of a film whose tables could be read. Whatever has H.264 or HEVC within the tier, in a
 // pixel format that players know, and AAC, keeps its bytes, also where it is not standard.
-func decideIndexed(x *mp4.Index, v *mp4.Verdict, tier film.Tier) plan {
+func decideIndexed(video, audio *mp4.Track, v *mp4.Verdict, tier film.Tier) plan {
 	p := verdictPlan(v)
-	if t := x.Video(); t != nil {
+	if t := video; t != nil {
 		p.pictures = treatPictures(t.FFName, t.Picture.PixelFormat, t.Picture.CodedWidth, t.Picture.CodedHeight, tier)
 	}
-	if t := x.Audio(); t != nil {
+	if t := audio; t != nil {
 		p.sound = copied
 		if t.FFName != "aac" {
 			p.sound = encoded
@@ -83,10 +84,10 @@ func decideIndexed(x *mp4.Index, v *mp4.Verdict, tier film.Tier) plan {
 	case p.encodes() || !v.Master && !v.Composable:
 		p.master = film.MasterMade
 		// Edit lists that do more than to start a film are not carried into another one.
-		if t := x.Video(); t != nil && t.Edit.Complex {
+		if video != nil && video.Edit.Complex {
 			p.pictures = encoded
 		}
-		if t := x.Audio(); t != nil && t.Edit.Complex {
+		if audio != nil && audio.Edit.Complex {
 			p.sound = encoded
 		}
 	case v.Master:
@@ -163,14 +164,47 @@ func withoutCopies(t treatment) treatment {
 }
 
 // basis says what renditions of a master are cut from: what can be cut and played as it is, else what is encoded from it.
-func basis(part string, x *mp4.Index, v *mp4.Verdict) film.Base {
+// That what the verdict found nothing in cannot be cut all the same is added to the plan.
+func (p *plan) basis(part string, x *mp4.Index, v *mp4.Verdict) film.Base {
 	b := film.Base{Part: part, EncodedVideo: v.Pictures && x.Video() != nil}
 	if t := x.Audio(); t != nil {
 		const lowComplexity = 2
 		b.EncodedSound = v.Sound || t.Sound.Channels > 2 || t.Sound.ObjectType != lowComplexity
 	}
+	pictures, sound := uncut(x, b)
+	for _, err := range []error{pictures, sound} {
+		if err != nil {
+			p.because(film.ReasonUnexpectedFile, nonStandard, "%v.", err)
+		}
+	}
+	b.EncodedVideo, b.EncodedSound = b.EncodedVideo || pictures != nil, b.EncodedSound || sound != nil
 	if !b.EncodedVideo && !b.EncodedSound {
 		b.Part = "" // the master as it is
 	}
 	return b
+}
+
+// uncut does what playback will do with what is not encoded, and returns why that cannot be.
+func uncut(x *mp4.Index, b film.Base) (pictures, sound error) {
+	video, audio := x.Video(), x.Audio()
+	if b.EncodedVideo {
+		video = nil
+	}
+	if b.EncodedSound {
+		audio = nil
+	}
+	if video == nil && audio == nil {
+		return nil, nil
+	}
+	_, err := cmaf.PlanTracks(video, audio)
+	if err == nil || audio == nil {
+		return err, nil
+	}
+	if video != nil {
+		if _, pictures = cmaf.PlanTracks(video, nil); pictures == nil {
+			return nil, err
+		}
+	}
+	_, sound = cmaf.PlanTracks(nil, audio)
+	return pictures, sound
 }

@@ -6,6 +6,7 @@ import (
 
 	"filmcan/internal/film"
 	"filmcan/internal/media/ffmpeg"
+	"filmcan/internal/media/mp4"
 	"filmcan/internal/media/sniff"
 )
 
@@ -57,6 +58,58 @@ func TestDecideProbed(t *testing.T) {
 		}
 		if len(p.reasons) != len(p.details) {
 			t.Errorf("%s: %d reasons, %d sentences", name, len(p.reasons), len(p.details))
+		}
+	}
+}
+
+func TestDecideIndexed(t *testing.T) {
+	t.Parallel()
+	video := func(codec, format string, w, h int) *mp4.Track {
+		return &mp4.Track{Kind: mp4.Video, FFName: codec, Picture: &mp4.Picture{PixelFormat: format, CodedWidth: w, CodedHeight: h}}
+	}
+	audio := func(codec string) *mp4.Track {
+		return &mp4.Track{Kind: mp4.Audio, FFName: codec, Sound: &mp4.Sound{Channels: 6}}
+	}
+	complexly := func(t *mp4.Track) *mp4.Track {
+		t.Edit.Complex = true
+		return t
+	}
+	h264, aac := video("h264", "yuv420p", 1920, 1080), audio("aac")
+	asItIs := mp4.Verdict{Master: true, Composable: true}
+	mov, neither := mp4.Verdict{Composable: true}, mp4.Verdict{}
+	for name, tt := range map[string]struct {
+		video, audio    *mp4.Track
+		verdict         mp4.Verdict
+		tier            film.Tier
+		master          film.MasterKind
+		pictures, sound treatment
+	}{
+		"standard":            {h264, aac, asItIs, film.Tier1080p, film.MasterSource, absent, absent},
+		"without sound":       {h264, nil, asItIs, film.Tier1080p, film.MasterSource, absent, absent},
+		"sound alone":         {nil, aac, asItIs, film.Tier1080p, film.MasterSource, absent, absent},
+		"10-bit hevc":         {video("hevc", "yuv420p10le", 1920, 1080), aac, asItIs, film.Tier1080p, film.MasterSource, absent, absent},
+		"edits of its own":    {complexly(video("h264", "yuv420p", 640, 360)), complexly(audio("aac")), asItIs, film.Tier1080p, film.MasterSource, absent, absent},
+		"mov":                 {h264, aac, mov, film.Tier1080p, film.MasterComposed, absent, absent},
+		"mov, edits":          {complexly(video("h264", "yuv420p", 640, 360)), aac, mov, film.Tier1080p, film.MasterComposed, absent, absent},
+		"unfit for a master":  {h264, aac, neither, film.Tier1080p, film.MasterMade, copied, copied},
+		"unfit, edits":        {complexly(video("h264", "yuv420p", 640, 360)), complexly(audio("aac")), neither, film.Tier1080p, film.MasterMade, encoded, encoded},
+		"other sound":         {h264, audio("ac3"), asItIs, film.Tier1080p, film.MasterMade, copied, encoded},
+		"other sound, edits":  {complexly(video("h264", "yuv420p", 640, 360)), audio("pcm_s16le"), mov, film.Tier1080p, film.MasterMade, encoded, encoded},
+		"other pictures":      {video("prores", "yuv422p10le", 1920, 1080), aac, mov, film.Tier1080p, film.MasterMade, encoded, copied},
+		"of other pixels":     {video("h264", "yuv422p", 1920, 1080), aac, asItIs, film.Tier1080p, film.MasterMade, encoded, copied},
+		"10-bit h264":         {video("h264", "yuv420p10le", 1920, 1080), nil, asItIs, film.Tier1080p, film.MasterMade, encoded, absent},
+		"beyond the tier":     {video("h264", "yuv420p", 3840, 2160), aac, asItIs, film.Tier1080p, film.MasterMade, encoded, copied},
+		"portrait, beyond it": {video("hevc", "yuv420p", 2160, 3840), aac, asItIs, film.Tier1440p, film.MasterMade, encoded, copied},
+		"within its tier":     {video("h264", "yuv420p", 3840, 2160), aac, asItIs, film.Tier2160p, film.MasterSource, absent, absent},
+		"nothing known":       {video("", "", 0, 0), audio(""), neither, film.Tier1080p, film.MasterMade, encoded, encoded},
+	} {
+		tt.verdict.Reasons = map[string]string{"video_codec": "x"}
+		p := decideIndexed(tt.video, tt.audio, &tt.verdict, tt.tier)
+		if p.master != tt.master || p.pictures != tt.pictures || p.sound != tt.sound {
+			t.Errorf("%s: got %s, %s pictures, %s sound; want %s, %s, %s", name, p.master, p.pictures, p.sound, tt.master, tt.pictures, tt.sound)
+		}
+		if !maps.Equal(p.reasons, film.Reasons{film.ReasonVideoCodec: "x"}) {
+			t.Errorf("%s: reasons %v", name, p.reasons)
 		}
 	}
 }

@@ -3,9 +3,12 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"filmcan/internal/derive/export"
@@ -97,16 +100,25 @@ type encoder struct {
 	room  *claim
 	// before is how much of the film's time was encoded by steps that are over.
 	before time.Duration
+	// read is how many bytes a process has read of a film that does not know its length; nil where it does.
+	read *atomic.Int64
 }
 
 // soundShare is how many seconds of sound take as long as one of pictures.
 const soundShare = 20
 
-// step begins a step of the work and returns who hears of its progress, and what ends it. Sound tells its end alone.
-func (w *encoder) step(length time.Duration, share int64) (tell export.Tell, done func()) {
+// step begins a step of the work, so long of which is to be done, and returns who hears of its progress, and what ends it.
+// bytes is the room that the step was let in with: the more is done, the less of it is still to be written. Half of it is
+// for the chunks, half for the whole that is made of them.
+func (w *encoder) step(length time.Duration, share, bytes int64) (tell export.Tell, done func()) {
 	before := w.before
 	return func(d time.Duration) {
-			w.meter.done.Store(int64(before) + int64(min(max(0, d), length))/share)
+			if w.read != nil {
+				d = time.Duration(w.read.Load())
+			}
+			d = min(max(0, d), length)
+			w.meter.done.Store(int64(before) + int64(d)/share)
+			w.room.left(bytes/2 + int64(float64(bytes/2)*(1-float64(d)/float64(max(1, length)))))
 		}, func() {
 			w.before = before + length/time.Duration(share)
 			w.meter.done.Store(int64(w.before))
@@ -131,29 +143,76 @@ func (w *encoder) master(ctx context.Context) error {
 	}
 	defer copies.Close()
 	args.Pictures, args.Sound = copies.pictures, copies.sound
-	pictures, sound := time.Duration(0), time.Duration(0)
-	if args.Pictures == nil && f.Video != nil {
-		pictures = f.Length
-		if err := w.room.want(f.Bytes(args.Quality, args.Side)); err != nil {
+	length := w.length(f)
+	pictures, sound, bytes := time.Duration(0), time.Duration(0), int64(0)
+	total := time.Duration(0)
+	switch {
+	case args.Pictures != nil:
+		total = length // they may need a base
+	case f.Video != nil:
+		pictures, total = length, length
+		bytes = f.Bytes(args.Quality, args.Side)
+		if err := w.room.want(bytes); err != nil {
 			return err
 		}
 	}
 	if args.Sound == nil && f.Audio != nil {
-		sound = f.Length / soundShare
+		sound = length / soundShare
 	}
-	w.meter.total.Store(int64(pictures + sound))
-	tell, done := w.step(pictures, 1)
+	w.meter.total.Store(int64(total + sound))
+	tell, done := w.step(pictures, 1, bytes)
 	err = w.export.Master(ctx, f, args, func(write func(io.Writer) error) error { return w.write(ctx, write) }, tell)
 	if err != nil {
 		return err
 	}
 	done()
 	w.before += sound
+	w.read = nil
+	w.lost(f)
 	there, err := w.viewSealed(ctx, w.asset, w.view)
 	if err == nil && !there {
 		err = errors.New("a master was made and is not there")
 	}
 	return err
+}
+
+// lost notes that not all of a film could be decoded.
+func (w *encoder) lost(f *export.Film) {
+	if f.Missing > 0 {
+		w.view.plan.because(film.ReasonUnexpectedFile, nonStandard, "%d frames could not be decoded.", f.Missing)
+	}
+}
+
+// length is how long the film is, for progress. Where nobody knows that it is its bytes, and what is read of them counts as
+// done.
+func (w *encoder) length(f *export.Film) time.Duration {
+	if f.Length > 0 || !streams(f.Input().Demuxer) {
+		return f.Length
+	}
+	input, size := f.Input, w.src.size
+	w.read = &atomic.Int64{}
+	f.Input = func() ffmpeg.Input {
+		w.read.Store(0)
+		return ffmpeg.Input{Demuxer: input().Demuxer, Reader: &counted{r: io.NewSectionReader(w.src, 0, size), n: w.read}}
+	}
+	return time.Duration(size)
+}
+
+// streams tells the demuxers that read from a pipe what they read from a file.
+func streams(demuxer string) bool {
+	return slices.Contains([]string{"mpegts", "mpeg", "matroska", "gif", "flv", "ogg"}, demuxer)
+}
+
+// counted counts what is read.
+type counted struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // side is how many pixels the longer side of an encoded master has at most.
@@ -280,11 +339,26 @@ func (w *encoder) write(ctx context.Context, write func(io.Writer) error) error 
 			return err
 		}
 	}
-	if err := write(to); err != nil {
+	if err := write(taking{to, w.room}); err != nil {
 		return err
 	}
 	_, err = to.Seal()
 	return err
+}
+
+// taking is a writer that uses up a claim to room.
+type taking struct {
+	io.Writer
+
+	room *claim
+}
+
+func (t taking) Write(p []byte) (int, error) {
+	n, err := t.Writer.Write(p)
+	if err == nil {
+		err = t.room.took(int64(n))
+	}
+	return n, err
 }
 
 // base encodes what the master cannot be played from.
@@ -303,10 +377,11 @@ func (w *encoder) base(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	total := w.before
+	total, bytes := w.before, int64(0)
 	if b.EncodedVideo {
 		total += f.Length
-		if err := w.room.want(f.Bytes(film.QualityPlus, 0)); err != nil {
+		bytes = f.Bytes(film.QualityPlus, 0)
+		if err := w.room.want(bytes); err != nil {
 			return err
 		}
 	}
@@ -315,18 +390,19 @@ func (w *encoder) base(ctx context.Context) error {
 	}
 	w.meter.total.Store(int64(total))
 	if b.EncodedSound {
-		tell, done := w.step(f.Length, soundShare)
+		tell, done := w.step(f.Length, soundShare, 0)
 		if err := w.export.Sound(ctx, f, tell); err != nil {
 			return err
 		}
 		done()
 	}
 	if b.EncodedVideo {
-		tell, done := w.step(f.Length, 1)
+		tell, done := w.step(f.Length, 1, bytes)
 		if err := w.export.Base(ctx, f, tell); err != nil {
 			return err
 		}
 		done()
+		w.lost(f)
 	}
 	return w.measure(ctx)
 }
@@ -374,9 +450,13 @@ func (w *encoder) words(ctx context.Context, err error) error {
 		return err
 	}
 	e, process := errors.AsType[*ffmpeg.Error](err)
+	unfit, _ := errors.AsType[*export.Unfit](err)
 	switch {
-	case export.IsUnfit(err), process && !e.Unstarted && !e.NoRoom:
+	case unfit != nil, process && !e.Unstarted && !e.NoRoom:
 		f := fail(whyUndecodable, err, "The input could not be decoded: it is %s, but what is in it is damaged, or in a form that is not supported.", w.view.kind.Name())
+		if unfit != nil {
+			f.message = fmt.Sprintf("The input is %s, but could not be decoded: %s.", w.view.kind.Name(), unfit.Reason)
+		}
 		if f.reasons = w.view.plan.reasons; len(f.reasons) == 0 {
 			f.reasons = film.Reasons{film.ReasonUnexpectedFile: nonStandard}
 		}

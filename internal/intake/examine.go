@@ -105,7 +105,7 @@ func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source, kin
 			return nil, err
 		}
 	}
-	v := &view{plan: decideIndexed(x, verdict, a.Settings.MaxTier), index: x, kind: kind}
+	v := &view{plan: decideIndexed(x.Video(), x.Audio(), verdict, a.Settings.MaxTier), index: x, kind: kind}
 	if v.plan.master == film.MasterMade {
 		done()
 		composes = true // given back already

@@ -155,7 +155,7 @@ func (in *Intake) viewMade(ctx context.Context, a film.Asset, v *view, r io.Read
 	if v.plan.pictures == encoded {
 		verdict.Pictures = false // they are as they should be, whatever their bit rate
 	}
-	v.found.Base = basis(film.PartMaster, x, verdict)
+	v.found.Base = v.plan.basis(film.PartMaster, x, verdict)
 	v.original(source)
 	if v.plan.pictures == copied || v.plan.sound == copied {
 		// What was encoded is standard; what was copied may not be.

@@ -103,6 +103,18 @@ func (c *claim) took(bytes int64) error {
 	return nil
 }
 
+// left says that no more than so many bytes are still to be written.
+func (c *claim) left(bytes int64) {
+	if c == nil {
+		return
+	}
+	c.rooms.mu.Lock()
+	defer c.rooms.mu.Unlock()
+	if had, ok := c.rooms.claims[c]; ok && bytes < had {
+		c.rooms.claims[c] = max(0, bytes)
+	}
+}
+
 func (c *claim) drop() {
 	c.rooms.mu.Lock()
 	defer c.rooms.mu.Unlock()

@@ -24,9 +24,10 @@ var (
 	errForgotten = errors.New("export: the film is forgotten")
 )
 
-// Make is the maker of bases and sound for a cache of derived things. Encoding takes long: the work goes on when those who
+// Make is the maker of bases and sound for a cache of derived things. They are put into the store where they are made, and
+// nothing is written to w. Encoding takes long: the work goes on when those who
 // asked have left, and who waits longer than Config.Patience is told to come back.
-func (e *Exporter) Make(ctx context.Context, a film.Artifact, w io.Writer) error {
+func (e *Exporter) Make(ctx context.Context, a film.Artifact, _ io.Writer) error {
 	m, err := e.begin(ctx, a)
 	if err != nil {
 		return err
@@ -47,13 +48,7 @@ func (e *Exporter) Make(ctx context.Context, a film.Artifact, w io.Writer) error
 	if m.err != nil {
 		return m.err
 	}
-	object, ok := e.store.Find(ctx, a)
-	if !ok {
-		return fmt.Errorf("export: %s is gone again", a.Key())
-	}
-	defer object.Close()
-	_, err = io.Copy(w, io.NewSectionReader(object, 0, object.Size()))
-	return err
+	return derive.ErrKept
 }
 
 // Ensure makes the artifact if the store does not have it, however long that takes.

@@ -95,6 +95,10 @@ func TestMake(t *testing.T) {
 		}
 		must(t, object.Close())
 	}
+	// Each is written by who made it, and not by the cache once more.
+	if got := w.cache.Stats(); got.Unkept != 0 || got.Objects != 2 {
+		t.Errorf("the cache: %+v", got)
+	}
 	if got := w.ffmpeg.Stats(); got.Transcodes != 1 || got.Sounds != 1 {
 		t.Errorf("started %+v", got)
 	}

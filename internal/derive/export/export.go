@@ -3,7 +3,6 @@ package export
 import (
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -111,9 +110,3 @@ func (e *Exporter) turn(ctx context.Context) (done func(), err error) {
 type Unfit struct{ Reason string }
 
 func (e *Unfit) Error() string { return "export: " + e.Reason }
-
-// IsUnfit reports whether err says that a film cannot be encoded, by its own doing.
-func IsUnfit(err error) bool {
-	_, ok := errors.AsType[*Unfit](err)
-	return ok
-}

@@ -27,6 +27,9 @@ type Film struct {
 	Length time.Duration
 	// Index is that of an MP4, nil where there is none to be trusted.
 	Index *mp4.Index
+	// Missing is how many of the frames that the index promises did not come out of the decoder. It is told when the pictures
+	// are encoded.
+	Missing int64
 }
 
 // demuxer reads MP4 and QuickTime files.

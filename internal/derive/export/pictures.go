@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"time"
 
@@ -118,6 +119,18 @@ func (e *Exporter) found(ctx context.Context, c encoding, p *pictures) error {
 	return nil
 }
 
+// latest is the time of the picture that is shown last.
+func (p *pictures) latest() (pts int64, ok bool) {
+	pts = math.MinInt64
+	for _, c := range p.chunks[max(0, len(p.chunks)-1):] {
+		for i := range c.frames.Len() {
+			packet, _ := c.frames.Packet(i)
+			pts, ok = max(pts, packet.PTS), true
+		}
+	}
+	return pts, ok
+}
+
 // fits reports whether frames of such a track go with those that are there.
 func (p *pictures) fits(t *mp4.Track) bool {
 	if t == nil || p.frames == 0 {
@@ -172,6 +185,7 @@ var errBroken = errors.New("export: the encoder's output is broken")
 // collect makes chunks of packets, and keeps each as soon as it is whole. It returns the last one, whose frames are in data.
 func (e *Exporter) collect(ctx context.Context, c encoding, p *pictures, r *mp4.FragmentReader, data *bytes.Buffer, tell Tell) (*stretch, error) {
 	open, shift := &stretch{first: p.frames, frames: &mp4.Table{}}, int64(0)
+	latest, shown := p.latest()
 	for {
 		packet, err := r.Next()
 		switch {
@@ -196,7 +210,13 @@ func (e *Exporter) collect(ctx context.Context, c encoding, p *pictures, r *mp4.
 			shift = ticks(c.args.Lead(), open.track.Timescale) + ticks(c.film.Zero, open.track.Timescale)
 		}
 		packet.PTS -= shift
-		if first := p.frames == 0 && open.frames.Len() == 0; first && (packet.PTS < 0 || open.track.Time(packet.PTS) > maxLate) {
+		first := p.frames == 0 && open.frames.Len() == 0
+		if t := c.film.promised(); first && t != nil {
+			if late := open.track.Time(packet.PTS) - begins(t); late > maxLate {
+				return nil, &Unfit{fmt.Sprintf("the first %v could not be decoded", late)}
+			}
+		}
+		if first && (packet.PTS < 0 || open.track.Time(packet.PTS) > maxLate) {
 			packet.PTS = 0
 		}
 		if packet.Sync && open.full(packet.PTS, e.cfg.Chunk) {
@@ -205,6 +225,11 @@ func (e *Exporter) collect(ctx context.Context, c encoding, p *pictures, r *mp4.
 			}
 			open = &stretch{first: p.frames, track: open.track, frames: &mp4.Table{}}
 		}
+		// What the muxer says is how long it is decoded. No picture is shown for longer than the one before it.
+		if shown {
+			packet.Duration = min(packet.Duration, max(packet.PTS-latest, latest-packet.PTS))
+		}
+		latest, shown = max(latest, packet.PTS), true
 		if err := open.frames.Append(packet); err != nil {
 			return nil, fmt.Errorf("%w: %w", errBroken, err)
 		}

@@ -1,17 +1,22 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"filmcan/internal/blob"
 	"filmcan/internal/derive"
 	"filmcan/internal/film"
+	"filmcan/internal/media/cmaf"
+	"filmcan/internal/media/ffmpeg"
 	"filmcan/internal/media/mp4"
 	"filmcan/internal/point"
 )
@@ -37,14 +42,20 @@ func (e *Exporter) Base(ctx context.Context, f *Film, tell Tell) error {
 		return err
 	}
 	defer p.Close()
-	if err := e.put(ctx, a, func(w io.Writer) error { return writeFilm(ctx, []source{{pictures: p}}, w) }); err != nil {
+	if err := e.compare(ctx, f, p); err != nil {
+		return err
+	}
+	whole, err := compose([]source{{pictures: p}})
+	if err != nil {
+		return err
+	}
+	if err := e.put(ctx, a, func(w io.Writer) error { return whole.write(ctx, w) }); err != nil {
 		return err
 	}
 	if err := e.inspect(ctx, a, p); err != nil {
 		return errors.Join(err, e.store.Drop(ctx, a))
 	}
 	point.Hit("export.base")
-	e.compare(ctx, f, p)
 	return e.drop(ctx, c, len(p.chunks))
 }
 
@@ -175,7 +186,9 @@ func (e *Exporter) Master(ctx context.Context, f *Film, m MasterArgs, write func
 			return err
 		}
 		defer p.Close()
-		e.compare(ctx, f, p)
+		if err := e.compare(ctx, f, p); err != nil {
+			return err
+		}
 		sources = append(sources, source{pictures: p})
 	}
 	switch {
@@ -193,7 +206,14 @@ func (e *Exporter) Master(ctx context.Context, f *Film, m MasterArgs, write func
 		}
 		sources = append(sources, source{track: x.Audio(), file: object})
 	}
-	return write(func(w io.Writer) error { return writeFilm(ctx, sources, w) })
+	whole, err := compose(sources)
+	if err != nil {
+		return err
+	}
+	if err := e.verify(ctx, whole, sources); err != nil {
+		return err
+	}
+	return write(func(w io.Writer) error { return whole.write(ctx, w) })
 }
 
 // soundChunk names the sound of a master that is being made.
@@ -208,42 +228,87 @@ type source struct {
 	pictures *pictures
 }
 
-// writeFilm writes an MP4 of those tracks.
-func writeFilm(ctx context.Context, sources []source, w io.Writer) error {
-	var (
-		tracks []mp4.Source
-		files  []io.ReaderAt
-	)
+// whole is an MP4 that is to be written: its head, and where the rest of it lies. It can be read before it is.
+type whole struct {
+	head  []byte
+	body  []mp4.Extent
+	files []io.ReaderAt
+	ends  []int64 // of each piece of the body, in the film
+}
+
+// compose makes an MP4 of those tracks.
+func compose(sources []source) (*whole, error) {
+	w := &whole{}
+	var tracks []mp4.Source
 	for _, s := range sources {
-		track := mp4.Source{Track: s.track, File: len(files)}
+		track := mp4.Source{Track: s.track, File: len(w.files)}
 		if s.pictures == nil {
-			files = append(files, s.file)
+			w.files = append(w.files, s.file)
 		} else {
 			for _, c := range s.pictures.chunks {
 				if c.track == nil {
 					continue
 				}
 				track.Track = s.pictures.chunks[0].track
-				track.Chunks = append(track.Chunks, mp4.Chunk{File: len(files), Offset: c.data, Packets: c.frames})
-				files = append(files, c.object)
+				track.Chunks = append(track.Chunks, mp4.Chunk{File: len(w.files), Offset: c.data, Packets: c.frames})
+				w.files = append(w.files, c.object)
 			}
 		}
 		tracks = append(tracks, track)
 	}
-	head, body, err := mp4.Compose(tracks)
-	if err != nil {
-		return err
+	var err error
+	if w.head, w.body, err = mp4.Compose(tracks); err != nil {
+		return nil, err
 	}
-	if _, err := w.Write(head); err != nil {
+	end := int64(len(w.head))
+	w.ends = make([]int64, len(w.body))
+	for i, piece := range w.body {
+		end += piece.Length
+		w.ends[i] = end
+	}
+	return w, nil
+}
+
+// size is how many bytes it has.
+func (w *whole) size() int64 {
+	if len(w.ends) == 0 {
+		return int64(len(w.head))
+	}
+	return w.ends[len(w.ends)-1]
+}
+
+// ReadAt reads it as if it were written.
+func (w *whole) ReadAt(p []byte, off int64) (int, error) {
+	n := 0
+	if off < int64(len(w.head)) {
+		n = copy(p, w.head[off:])
+	}
+	for i, _ := slices.BinarySearch(w.ends, off+int64(n)+1); n < len(p) && i < len(w.body); i++ {
+		piece := w.body[i]
+		from := off + int64(n) - (w.ends[i] - piece.Length)
+		want := min(int64(len(p)-n), piece.Length-from)
+		got, err := w.files[piece.File].ReadAt(p[n:n+int(want)], piece.Offset+from)
+		if n += got; int64(got) < want {
+			return n, cmp.Or(err, io.ErrUnexpectedEOF)
+		}
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (w *whole) write(ctx context.Context, to io.Writer) error {
+	if _, err := to.Write(w.head); err != nil {
 		return err
 	}
 	point.Hit("export.composing")
 	buffer := make([]byte, 256<<10)
-	for _, piece := range body {
+	for _, piece := range w.body {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		n, err := io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(files[piece.File], piece.Offset, piece.Length), buffer)
+		n, err := io.CopyBuffer(struct{ io.Writer }{to}, io.NewSectionReader(w.files[piece.File], piece.Offset, piece.Length), buffer)
 		if err == nil && n < piece.Length {
 			err = io.ErrUnexpectedEOF
 		}
@@ -304,9 +369,8 @@ func (e *Exporter) inspect(ctx context.Context, a film.Artifact, p *pictures) er
 
 // cuttable reports why encoded pictures are not what they should be. That would be our doing, not the film's.
 func cuttable(ctx context.Context, x *mp4.Index, r io.ReaderAt, p *pictures) error {
-	t := x.Video()
-	if t == nil {
-		return errors.New("export: pictures were encoded and are not there")
+	if err := faithful(x.Video(), p); err != nil {
+		return err
 	}
 	v, err := mp4.Check(ctx, x, r, mp4.Tier2160p)
 	if err != nil {
@@ -316,9 +380,45 @@ func cuttable(ctx context.Context, x *mp4.Index, r io.ReaderAt, p *pictures) err
 		switch reason {
 		case "video_frame_rate", "video_bitrate", "video_resolution", "audio_codec", "audio_edit_list":
 			// Their own, or the sound's.
+		case "video_gop_size":
+			// A picture that stands still for a minute has no key frame in it; see faithful.
 		default:
 			return fmt.Errorf("export: encoded pictures cannot be cut: %v", v.Details)
 		}
+	}
+	return nil
+}
+
+// verify looks at a master before it is written: what was encoded is in it with every frame at its time, what is copied is
+// in it as a whole.
+func (e *Exporter) verify(ctx context.Context, w *whole, sources []source) error {
+	x, err := mp4.Parse(ctx, w, w.size(), e.cfg.Limits)
+	if err != nil {
+		return fmt.Errorf("export: look at a master: %w", err)
+	}
+	for _, s := range sources {
+		if s.pictures != nil {
+			if err := faithful(x.Video(), s.pictures); err != nil {
+				return err
+			}
+			continue
+		}
+		t := x.Audio()
+		if s.track.Kind == mp4.Video {
+			t = x.Video()
+		}
+		if t == nil || t.Len() != s.track.Len() {
+			return fmt.Errorf("export: not all of the %d samples of a track are in a master", s.track.Len())
+		}
+	}
+	return nil
+}
+
+// faithful reports whether a track has the pictures that were encoded, each at its time, and whether playback can cut it.
+// Pictures have the times of the film that they came from, so the latter may be that film's doing.
+func faithful(t *mp4.Track, p *pictures) error {
+	if t == nil {
+		return errors.New("export: pictures were encoded and are not there")
 	}
 	if int64(t.Len()) != p.frames {
 		return fmt.Errorf("export: %d frames were encoded, %d are in the film", p.frames, t.Len())
@@ -332,23 +432,60 @@ func cuttable(ctx context.Context, x *mp4.Index, r io.ReaderAt, p *pictures) err
 			i++
 		}
 	}
+	if _, err := cmaf.PlanTracks(t, nil); err != nil {
+		return &Unfit{err.Error()}
+	}
 	return nil
 }
 
+// tolerable is which part of a film's frames may be missing in what is encoded of it: one of so many.
+const tolerable = 20
+
 // compare holds the frames that were encoded against those that a film's index promises. What a decoder made nothing of
-// is missing in the result; that is told, and no reason not to have the rest.
-func (e *Exporter) compare(ctx context.Context, f *Film, p *pictures) {
-	if f.Index == nil || f.Index.Video() == nil || f.Index.Video().Light {
-		return
+// is missing in the result; where that is little it is told, and no reason not to have the rest.
+func (e *Exporter) compare(ctx context.Context, f *Film, p *pictures) error {
+	t := f.promised()
+	if t == nil {
+		return nil
 	}
-	t := f.Index.Video()
-	hidden := 0
+	promised, last := int64(0), int64(math.MinInt64)
 	for i := range t.Len() {
-		if t.PTS(i) < 0 {
-			hidden++
+		if at := t.PTS(i); at >= 0 && at != last { // what is before is hidden, two of one time are one
+			promised, last = promised+1, at
 		}
 	}
-	if promised := int64(t.Len() - hidden); promised != p.frames {
-		e.log.WarnContext(ctx, "not all frames of a film could be encoded", "film", f.ID, "part", f.Part, "promised", promised, "encoded", p.frames)
+	if f.Missing = max(0, promised-p.frames); f.Missing == 0 {
+		return nil
 	}
+	e.log.WarnContext(ctx, "not all frames of a film could be decoded", "film", f.ID, "part", f.Part, "missing", f.Missing, "of", promised)
+	if f.Missing*tolerable > promised {
+		return &Unfit{fmt.Sprintf("%d of %d frames could not be decoded", f.Missing, promised)}
+	}
+	return nil
+}
+
+// promised is the track whose frames are to come out of a decoder, each of them; nil where nobody can tell.
+func (f *Film) promised() *mp4.Track {
+	if f.Index == nil {
+		return nil
+	}
+	t := f.Index.Video()
+	if t == nil || t.Light || t.Edit.Complex || f.Video == nil || (ffmpeg.TranscodeArgs{Rate: f.Video.Rate}).Dense() {
+		return nil
+	}
+	return t
+}
+
+// begins is when the first picture of a track is shown.
+func begins(t *mp4.Track) time.Duration {
+	first := int64(math.MaxInt64)
+	for i := range t.Len() {
+		if at := t.PTS(i); at >= 0 {
+			first = min(first, at)
+		}
+	}
+	if first == math.MaxInt64 {
+		return 0
+	}
+	return t.Time(first)
 }

@@ -3,6 +3,8 @@ package rendition
 import (
 	"bytes"
 	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -57,6 +59,29 @@ func TestFrameForFrame(t *testing.T) {
 				t.Errorf("%+v\n%s", got, w.log.String())
 			}
 		})
+	}
+}
+
+// TestStillForMinutes: pictures that are shown for longer than an encoder's slot of time.
+func TestStillForMinutes(t *testing.T) {
+	t.Parallel()
+	plain := films.Get(t, films.Spec{Audio: films.None, Duration: 6 * time.Second})
+	path := filepath.Join(t.TempDir(), "film.mp4")
+	// #nosec G204 -- a film of the tests
+	b, err := exec.CommandContext(t.Context(), "ffmpeg", "-nostdin", "-v", "error", "-i", plain, "-vf", "setpts='PTS+gte(N,1)*90/TB+gte(N,140)*70/TB'",
+		"-fps_mode", "passthrough", "-c:v", "libx264", "-bf", "2", "-flags", "+cgop", "-force_key_frames", "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))", path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, b)
+	}
+	w := newWorld(t)
+	f := w.add(t, path)
+	for _, r := range Rungs(f, ladder.Plus) {
+		exact(t, f, r, w.whole(t, f, r, nil), path)
+		w.empty(t)
+		exact(t, f, r, w.whole(t, f, r, rand.Perm(len(f.Timeline().Segments()))), path)
+	}
+	if got := w.engine.Stats(); got.Discarded != 0 {
+		t.Errorf("%+v\n%s", got, w.log.String())
 	}
 }
 

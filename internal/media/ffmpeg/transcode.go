@@ -56,14 +56,14 @@ const group = 2
 func (a TranscodeArgs) Lead() Ratio {
 	u := a.Unit
 	const most = int64(1) << 40 // of ticks a second
-	if u.Num <= 0 || u.Den <= 0 || u.Den > most || u.Num > u.Den || leadSeconds*u.Den%u.Num == 0 || a.dense() {
+	if u.Num <= 0 || u.Den <= 0 || u.Den > most || u.Num > u.Den || leadSeconds*u.Den%u.Num == 0 || a.Dense() {
 		return Ratio{Num: leadSeconds, Den: 1}
 	}
 	return Ratio{Num: (leadSeconds*u.Den/u.Num + 1) * u.Num, Den: u.Den}
 }
 
-// dense: it has more frames than are kept, so they get times of their own.
-func (a TranscodeArgs) dense() bool { return a.Rate.Num > maxRate*a.Rate.Den }
+// Dense: the film has more frames than are kept, so they get times of their own.
+func (a TranscodeArgs) Dense() bool { return a.Rate.Num > maxRate*a.Rate.Den }
 
 // Counted reports whether ffmpeg counts the input's times from the container's start, rather than to take them as they
 // are.
@@ -90,7 +90,7 @@ func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	args = append(args, input(in)...)
 	// Frames that do not come after the one before are dropped: a muxer would move them.
 	filters := "select='isnan(prev_selected_pts)+gt(pts,prev_selected_pts)'"
-	if a.dense() {
+	if a.Dense() {
 		filters += fmt.Sprintf(",fps=%d", maxRate)
 	}
 	if a.Skip > 0 {
