@@ -41,7 +41,15 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	w := rig.NewWorld(t)
-	p := rig.Start(t, rig.Options{Binary: rig.Binary(t), Data: t.TempDir(), Args: []string{"--webhook", w.WebhookURL()}})
+	var p *rig.Process
+	t.Cleanup(func() {
+		for line := range strings.Lines(p.Log()) {
+			if t.Failed() && (strings.Contains(line, "level=ERROR") || strings.Contains(line, "level=WARN")) {
+				t.Log(strings.TrimSpace(line))
+			}
+		}
+	})
+	p = rig.Start(t, rig.Options{Binary: rig.Binary(t), Data: t.TempDir(), Args: []string{"--webhook", w.WebhookURL()}})
 	return &house{p, p.Client(t), w}
 }
 
@@ -65,12 +73,32 @@ func (h *house) ingest(t *testing.T, path string) asset {
 	t.Helper()
 	created := h.client.Create(t, h.world.FilmURL(path), map[string]any{"master_access": "temporary"})
 	h.step()
+	h.progress(t, created.ID)
 	a := h.client.Settled(t, created.ID)
 	h.step()
 	if a.Status != "ready" {
 		t.Fatalf("the film is %s: %+v, reasons %v", a.Status, a.Errors, a.NonStandard)
 	}
 	return h.asset(t, a.ID)
+}
+
+// progress watches the film until it is settled: its states come in their order, and what is done does not grow less.
+func (h *house) progress(t *testing.T, id string) {
+	t.Helper()
+	order := []string{"ingesting", "transcoding", "completed"}
+	at, percent := 0, 0.0
+	waitFor(t, "end of the preparation", func() bool {
+		a := h.asset(t, id)
+		if a.Status == "errored" {
+			return true
+		}
+		now := slices.Index(order, a.Progress.State)
+		if now < at || now == at && a.Progress.Progress < percent || a.Progress.Progress > 100 {
+			t.Errorf("progress %+v after %s %.1f", a.Progress, order[at], percent)
+		}
+		at, percent = now, a.Progress.Progress
+		return a.Status == "ready"
+	})
 }
 
 func (h *house) asset(t *testing.T, id string) asset {
@@ -101,7 +129,9 @@ func TestFilms(t *testing.T) {
 			continue
 		}
 		t.Run(f.Name, func(t *testing.T) {
-			t.Parallel()
+			if !*scorched { // there the steps are those of one film at a time
+				t.Parallel()
+			}
 			v := &visit{T: t, house: h, film: f.Spec, row: r, path: films.Get(t, f.Spec)}
 			v.asset = h.ingest(t, v.path)
 			v.told()
@@ -302,10 +332,27 @@ func (v *visit) played(s *oracle.Stream) {
 		}
 		v.check(name+" beside the first", oracle.Alike(first, track))
 	}
+	v.offered(s)
 	if (seen > 0) != v.pictures() {
 		v.Errorf("%d renditions with pictures", seen)
 	}
 	v.Logf("%s: %d renditions, %d with pictures, slowest segment %v", v.row.master, len(s.Renditions), seen, slowest(s))
+}
+
+// offered judges which renditions there are.
+func (v *visit) offered(s *oracle.Stream) {
+	v.Helper()
+	passed, codecs := false, ""
+	for _, r := range s.Renditions {
+		passed = passed || strings.HasSuffix(filepath.Dir(r.URI), "/video")
+		codecs += r.Codecs + " "
+	}
+	if passed != (v.pictures() && !v.row.encoded) {
+		v.Errorf("a rendition that is passed through: %t", passed)
+	}
+	if v.film.Video == films.HEVC && (!strings.Contains(codecs, "hvc1") || !strings.Contains(codecs, "avc1")) {
+		v.Errorf("pictures for players with HEVC and without: %s", codecs)
+	}
 }
 
 func slowest(s *oracle.Stream) time.Duration {

@@ -17,7 +17,7 @@ type row struct {
 	reasons string
 	// shape is the aspect ratio, 16:9 if empty; tier the resolution tier, 720p if empty.
 	shape, tier string
-	// top is how pictures of the highest rendition are served: "" passed through, or encoded.
+	// encoded: no rendition is passed through, because key frames lie too far apart.
 	encoded bool
 	// color is the tolerance of colours, FaithfulColor if 0; 0 with hues.
 	color int
@@ -59,7 +59,7 @@ var rows = map[string]row{
 	"no sound":            {master: source},
 	"mono":                {master: source},
 
-	"groups of 30 s":                 {master: source, reasons: "video_gop_size", encoded: true},
+	"groups of 30 s":                 {master: source, reasons: "video_gop_size"},
 	"groups of 12 s":                 {master: source, encoded: true, quick: true},
 	"open groups":                    {master: source, reasons: "unexpected_media_file_parameters", quick: true},
 	"interlaced, top first":          {master: source, reasons: "unexpected_media_file_parameters"},
@@ -79,6 +79,7 @@ var rows = map[string]row{
 	"7.1":                            {master: source},
 
 	"vp8":               {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
+	"vp8 ladder":        {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
 	"vp9":               {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet, quick: true},
 	"av1":               {master: made, reasons: "video_codec"},
 	"av1 svt":           {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},

@@ -55,6 +55,7 @@ func Every() []Named {
 
 		// Made masters.
 		{"vp8", Spec{Container: WebM, Video: VP8, Audio: Vorbis}},
+		{"vp8 ladder", Spec{Container: WebM, Video: VP8, Audio: Vorbis, Width: 640, Height: 360, Duration: 9 * time.Second}},
 		{"vp9", Spec{Container: WebM, Video: VP9, Audio: Opus}},
 		{"av1", Spec{Container: MP4, Video: AV1}},
 		{"av1 svt", Spec{Container: MKV, Video: SVTAV1, Audio: Opus}},

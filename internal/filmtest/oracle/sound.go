@@ -105,7 +105,7 @@ func (s *Sound) Beeps() []float64 {
 	}
 	var beeps []float64
 	for _, s := range spans {
-		if !(on && s.to == len(level)-1) && s.to-s.from > window {
+		if whole := !on || s.to < len(level)-1; whole && s.to-s.from > window {
 			middle := float64(s.from+s.to+window) / 2 / soundRate
 			beeps = append(beeps, middle-films.BeepLength.Seconds()/2)
 		}
