@@ -33,7 +33,11 @@ func (a *App) openFFmpeg(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w (if it is elsewhere, name it with --ffmpeg and --ffprobe)", err)
 	}
-	a.ffmpegVersion = version.Text
+	encoder, err := a.ffmpeg.Encoder(ctx)
+	if err != nil {
+		return err
+	}
+	a.ffmpegVersion = version.Text + " " + encoder
 	return nil
 }
 

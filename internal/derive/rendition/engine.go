@@ -45,7 +45,7 @@ type Tools struct {
 	Store Store
 	// Cold starts a process, Warm may hand out one that waits.
 	Cold, Warm Starter
-	// Version is ffmpeg's: what was made by another one is not mixed with what this one makes.
+	// Version is ffmpeg's and that of its encoder: what was made by others is not mixed with what these make.
 	Version string
 	Log     *slog.Logger
 }

@@ -3,6 +3,7 @@ package rendition
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -361,5 +362,32 @@ func TestSegmentByRange(t *testing.T) {
 		tag = s.ETag
 		must(t, s.Close())
 		w.engine.Close() // now it is in the store
+	}
+}
+
+// TestOtherEncoder: what another encoder left is neither used nor in the way.
+func TestOtherEncoder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := shortFilm(t)
+	f := w.add(t, path)
+	r := Rungs(f, ladder.Plus)[0]
+	// The kept init segment is that of an encoder whose parameter sets are others.
+	target, err := w.engine.target(f, r)
+	must(t, err)
+	other := []byte("what an encoder wrote that is gone")
+	sum := sha256.Sum256(other)
+	must(t, w.cache.Put(t.Context(), target.init(), io.MultiReader(bytes.NewReader(sum[:]), bytes.NewReader(other))))
+	if _, err := w.segment(t.Context(), f, r, 0); err == nil {
+		t.Error("a segment goes with an init segment of another encoder")
+	}
+	w.engine.Close()
+	tools := w.engine.tools
+	tools.Version += " x264-999"
+	w.engine = New(tools, Config{})
+	t.Cleanup(w.engine.Close)
+	exact(t, f, r, w.whole(t, f, r, nil), path)
+	if next, err := w.engine.target(f, r); err != nil || next.name == target.name {
+		t.Errorf("both are called %s, %v", next.name, err)
 	}
 }
