@@ -31,11 +31,11 @@ type Rendition struct {
 }
 
 // Renditions are those that viewers of a film may choose besides what is passed through, highest first. One of the film's
-// own size is among them where nothing is passed through, or something that not every player decodes.
+// own size is among them where nothing is passed through, or something that not every player takes: see [ladder.Alone].
 func (e *Engine) Renditions(f *reel.Film, quality film.Quality) ([]*Rendition, error) {
 	own := true
 	if v := f.Video(); v != nil {
-		own = v.Track.FFName != "h264"
+		own = !ladder.Alone(v.Track.FFName, v.Track.Picture.CodedWidth, v.Track.Picture.CodedHeight, v.Bandwidth)
 	}
 	var list []*Rendition
 	var shortest time.Duration

@@ -165,9 +165,9 @@ func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	film := films.Get(t, films.Spec{Container: films.MKV, BFrames: 2})
 	w := rig.NewWorld(t, film)
-	// It has a version, and never comes to an end.
+	// It has a version and an encoder, and never comes to an end of anything else.
 	script := filepath.Join(t.TempDir(), "ffmpeg")
-	text := "#!/bin/sh\ncase $* in *-version*) echo 'ffmpeg version 5.1';; *) while :; do :; done;; esac\n"
+	text := "#!/bin/sh\ncase $* in *-version*) echo 'ffmpeg version 5.1';; *rawvideo*) echo 'x264 - core 1';; *) while :; do :; done;; esac\n"
 	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -199,6 +199,24 @@ func Peak(e Encode, shortest time.Duration) int64 {
 	return e.MaxRate + int64(math.Ceil(float64(e.Buffer)/d)) + overhead + int64(math.Ceil(2000/d))
 }
 
+// Taken is the peak bit rate of pictures of that size, in bits per second, that every player is expected to take as they
+// are: what standard inputs may have in a group of pictures. Sizes are those of the tiers, by the longer side.
+func Taken(width, height int) int64 {
+	switch long := max(width, height); {
+	case long <= 2048: // 1080p
+		return 16_000_000
+	case long <= 2560: // 1440p
+		return 24_000_000
+	}
+	return 40_000_000
+}
+
+// Alone reports whether a film's own pictures need no rung of the same size beside them: of a codec and a peak bit rate
+// that every player takes.
+func Alone(codec string, width, height int, peak int64) bool {
+	return codec == "h264" && peak <= Taken(width, height)
+}
+
 // Master are the settings of a made master, or of a base: visually lossless, at the film's own size but at most side
 // pixels on the longer one.
 func Master(f Film, q Quality, side int) Encode {

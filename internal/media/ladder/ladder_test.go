@@ -146,3 +146,30 @@ func TestNames(t *testing.T) {
 		t.Error("no pictures, no rungs")
 	}
 }
+
+func TestAlone(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		codec         string
+		width, height int
+		peak          int64
+		want          bool
+	}{
+		{"h264", 1920, 1080, 8_000_000, true},
+		{"h264", 1920, 1080, 16_000_000, true},
+		{"h264", 1920, 1080, 16_000_001, false},
+		{"h264", 1080, 1920, 17_000_000, false},
+		{"h264", 320, 180, 17_000_000, false},
+		{"h264", 2048, 1080, 17_000_000, false},
+		{"h264", 2560, 1440, 24_000_000, true},
+		{"h264", 1440, 2560, 25_000_000, false},
+		{"h264", 3840, 2160, 40_000_000, true},
+		{"h264", 3840, 2160, 58_000_000, false},
+		{"hevc", 1920, 1080, 2_000_000, false},
+		{"hevc", 3840, 2160, 60_000_000, false},
+	} {
+		if got := Alone(tt.codec, tt.width, tt.height, tt.peak); got != tt.want {
+			t.Errorf("%+v: got %v", tt, got)
+		}
+	}
+}
