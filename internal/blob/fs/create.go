@@ -38,7 +38,7 @@ func (c *creating) Publish(ctx context.Context) error {
 		err = c.file.Sync()
 	}
 	if err == nil {
-		err = c.store.publish(c.temp, c.name)
+		err = c.store.publish(c.temp, c.file, c.name)
 	}
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", c.name, explain(err))

@@ -34,7 +34,7 @@ func (s *Store) put(ctx context.Context, name string, r io.Reader) error {
 	// The lock is held until the name is final, so that no sweep takes the file away.
 	err = s.fill(ctx, f, r)
 	if err == nil {
-		err = s.publish(temp, name)
+		err = s.publish(temp, f, name)
 	}
 	if err != nil {
 		// It may be at its name already; then there is nothing to remove. What stays is swept by the next Open.
@@ -56,8 +56,42 @@ func (s *Store) fill(ctx context.Context, f File, r io.Reader) error {
 	return nil
 }
 
-// publish gives the synced temporary file its name, durably.
-func (s *Store) publish(temp, name string) error {
+// publish gives the synced temporary file its name, durably. A disposable store may be emptied while a file is on its way:
+// then the file is written again, from what is still open.
+func (s *Store) publish(temp string, f File, name string) error {
+	const attempts = 4
+	err := s.rename(temp, name)
+	for try := 1; missing(err) && s.disposable && try < attempts; try++ {
+		err = s.rescue(f, name)
+	}
+	return err
+}
+
+// rescue writes what f holds to another temporary file, and gives that the name.
+func (s *Store) rescue(f File, name string) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	temp, other, err := s.createTemp()
+	if err != nil {
+		return err
+	}
+	defer other.Close()
+	if _, err = io.Copy(io.NewOffsetWriter(other, 0), io.NewSectionReader(f, 0, info.Size())); err == nil {
+		err = other.Sync()
+	}
+	if err == nil {
+		err = s.rename(temp, name)
+	}
+	if err != nil {
+		_ = s.os.Remove(temp)
+	}
+	return err
+}
+
+// rename gives a file its final name, durably.
+func (s *Store) rename(temp, name string) error {
 	dir := filepath.Dir(name)
 	rel, err := filepath.Rel(s.root, dir)
 	if err != nil {
