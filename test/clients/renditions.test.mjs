@@ -219,7 +219,8 @@ describe('a fault is found', { concurrency: 2 }, () => {
 
 // Last, because it is felt by all films.
 describe('derived things', () => {
-  for (const name of ['LONG', 'OPEN']) {
+  // OPEN first: a film whose base is not there cannot be opened anew before it is.
+  for (const name of ['OPEN', 'LONG']) {
     test(`${name}: what is derived is removed while it plays`, async (t) => {
       const film = films[name];
       const screen = await movies.open(t, 'hls', address(film), { ...small, startLevel: 0 });
@@ -243,7 +244,10 @@ describe('derived things', () => {
       await screen.level('currentLevel', film.heights.at(-2));
       await screen.seek(9.3, film.heights.at(-2));
       await screen.frames(30);
-      assert.ok((await readdir(DERIVED)).length > 0, 'nothing was derived again');
+      for (let i = 0; (await readdir(DERIVED)).length === 0; i++) {
+        assert.ok(i < 100, 'nothing was derived again');
+        await new Promise((r) => setTimeout(r, 100)); // it is kept beside being sent
+      }
       // Until the base is there again, players are told to ask later, and do.
       await screen.quiet(name === 'OPEN' ? /503/ : undefined);
     });

