@@ -366,7 +366,7 @@ func (w *Writer) renewLog() error {
 	log, err := w.replaceLog(f.buf)
 	if log == nil {
 		w.logLimit = w.logEnd + w.vault.cfg.LogGrowth // tried again then
-		return nil                                    //nolint:nilerr // it costs no more than length
+		return nil
 	}
 	_ = w.log.Close() // everything in it was synced
 	w.log, w.logEnd, w.logSum = log, size, f.sum
