@@ -81,6 +81,10 @@ func (in *Intake) examine(ctx context.Context, a film.Asset, src *source) (*view
 // truncated is what is wrong with a film that ends too early.
 func truncated(missing int64, what string) *plan {
 	p := &plan{}
+	if missing <= 0 { // its tables are cut off too, and nobody knows how much there was
+		p.because(film.ReasonUnexpectedFile, nonStandard, "The input is incomplete: its end is missing.")
+		return p
+	}
 	p.because(film.ReasonUnexpectedFile, nonStandard, "The input is incomplete: it lacks the last %d %s.", missing, what)
 	return p
 }

@@ -141,8 +141,8 @@ func (e *Exporter) hear(ctx context.Context, file *os.File) error {
 		return err
 	}
 	x, err := mp4.Parse(ctx, file, info.Size(), e.cfg.Limits)
-	if bad, ok := errors.AsType[*mp4.Error](err); ok {
-		return &Unfit{"no sound came out of the decoder: " + bad.Error()}
+	if _, bad := errors.AsType[*mp4.Error](err); bad {
+		return &Unfit{"no sound came out of the decoder"}
 	}
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ func dimensions(m *models, _ Places) []File {
 			sps, pps, first, next := h264(1000, 1000)
 			return oneTrack(avc(320, 180, sps, pps), 320, sized(first), sized(next))
 		})},
-		{Name: "h264-grows.mp4", Why: "the index says 320, parameters between its pictures 16000", Want: Ready, body: later(func() []byte { return growing() })},
+		{Name: "h264-grows.mp4", Why: "the index says 320, parameters between its pictures 16000: half of them are not decoded", body: later(func() []byte { return growing() })},
 		{Name: "h264-16000.mkv", Type: "video/x-matroska", Why: many, Upload: true, body: later(func() []byte {
 			sps, pps, first, next := h264(1000, 1000)
 			private := cat([]byte{1, sps[1], sps[2], sps[3], 0xff, 0xe1}, be16(uint16(len(sps))), sps, []byte{1}, be16(uint16(len(pps))), pps)
