@@ -50,13 +50,13 @@ func (s *Store) inDir(rel string, do func() error) error {
 	const attempts = 4
 	var err error
 	for range attempts {
-		if err = s.ensureDir(rel); err != nil {
+		if err = s.ensureDir(rel); err == nil {
+			err = do()
+		}
+		if !missing(err) {
 			return err
 		}
-		if err = do(); !missing(err) {
-			return err
-		}
-		s.forget(rel)
+		s.forget(rel) // and those above, which may be gone as well
 	}
 	return err
 }

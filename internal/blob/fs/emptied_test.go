@@ -55,6 +55,27 @@ func TestEmptiedWhileWritten(t *testing.T) {
 	}
 }
 
+// TestParentsVanish: another process removes a folder that this one has made and counts on, for another object below it.
+func TestParentsVanish(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(string) (*fs.Store, error){"kept": fs.Open, "disposable": fs.OpenDisposable} {
+		root := filepath.Join(t.TempDir(), name)
+		store, err := open(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Put(t.Context(), "ab/film1/source", strings.NewReader("one")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Join(root, "ab")); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Put(t.Context(), "ab/film2/source", strings.NewReader("two")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // emptying calls then at the end of the reader.
 type emptying struct {
 	io.Reader
