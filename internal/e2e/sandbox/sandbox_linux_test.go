@@ -92,6 +92,9 @@ func TestActive(t *testing.T) {
 		if !strings.HasPrefix(got, "active (Landlock ABI ") || !strings.Contains(got, "files, network") {
 			t.Errorf("got %q", got)
 		}
+		if err := p.Stop(); err != nil { // then the log is whole
+			t.Error(err)
+		}
 		if !strings.Contains(p.Log(), `sandbox="active (Landlock`) {
 			t.Errorf("the log says nothing of it:\n%s", p.Log())
 		}
