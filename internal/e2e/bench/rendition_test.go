@@ -21,9 +21,12 @@ import (
 	"filmcan/internal/media/ladder"
 )
 
-// hour is a film of sixty minutes in 1080p with a camera's grain, a key frame each two seconds: cut every four.
+// hour is a film of sixty minutes in 1080p with a camera's grain, a key frame each two seconds: cut every four. Its rate
+// is just below what needs a base.
 func hour() films.Spec {
-	return films.Spec{Duration: time.Minute, Width: 1920, Height: 1080, BFrames: 3, GOP: 2 * time.Second, Grain: true, Loop: 60}
+	return films.Spec{
+		Duration: time.Minute, Width: 1920, Height: 1080, BFrames: 3, GOP: 2 * time.Second, Grain: true, MaxRate: 7_000_000, Loop: 60,
+	}
 }
 
 // plainSettings are those of ffmpeg beside us: the same size, preset and rate.

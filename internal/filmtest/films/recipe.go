@@ -194,6 +194,10 @@ func videoCodec(s Spec) []string {
 			params += ":tff=1"
 		}
 		args = []string{"-c:v", "libx264", "-preset", "ultrafast", "-crf", "26", "-x264-params", params}
+		if s.MaxRate > 0 {
+			rate := strconv.FormatInt(s.MaxRate, 10)
+			args = append(args, "-maxrate", rate, "-bufsize", rate)
+		}
 	case VP9:
 		args = []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "300k", "-g", gop}
 	case ProRes:

@@ -97,6 +97,8 @@ type Spec struct {
 	PixFmt              string // ffmpeg's name, yuv420p if empty
 	// Grain adds film grain, which makes segments as large as those of a camera.
 	Grain bool
+	// MaxRate bounds the pictures' bits a second, where x264 encodes them; 0 bounds nothing.
+	MaxRate int64
 	// Rotation is by how many degrees clockwise a player must turn the coded pictures (0, 90, 180, 270); the counter
 	// is upright after that. MP4 and MOV only.
 	Rotation int
