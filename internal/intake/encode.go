@@ -72,6 +72,11 @@ func (in *Intake) encode(ctx context.Context, a film.Asset, m *meter) (err error
 	if err != nil {
 		return err
 	}
+	// What follows may take hours: others are looked at meanwhile.
+	if err := v.close(); err != nil {
+		return err
+	}
+	v.master = func(vault.Sealed) (vault.Sealed, error) { return sealed, nil }
 	point.Hit("intake.master-made")
 	if point.Broken("ready-before-base") {
 		v.found.Master.Size, v.found.Master.SHA256, v.found.Master.ETag = sealed.Size, sealed.SHA256, sealed.ETag
@@ -82,7 +87,6 @@ func (in *Intake) encode(ctx context.Context, a film.Asset, m *meter) (err error
 	if err := work.base(ctx); err != nil {
 		return work.words(ctx, err)
 	}
-	v.master = func(vault.Sealed) (vault.Sealed, error) { return sealed, nil }
 	if err := in.finish(ctx, a, src, v); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"filmcan/internal/film"
 	"filmcan/internal/filmtest/films"
@@ -101,5 +102,31 @@ func TestLongHosts(t *testing.T) {
 	wantErrored(t, a, "host.host.")
 	if n := len(a.Failure.Messages[0]); n > 500 {
 		t.Errorf("a message of %d bytes", n)
+	}
+}
+
+// TestEncodingHoldsNoTables: while a base is encoded, which may take hours, other films are looked at.
+func TestEncodingHoldsNoTables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	path := films.Get(t, films.Spec{Duration: 12 * time.Second, Container: films.MOV, OpenGOP: true, BFrames: 2, Grain: true})
+	a := w.create(t, serveFile(t, path))
+	must(t, w.Ingest(t.Context(), film.IngestAsset{Asset: a.ID}, 1, 3))
+	encoding, over := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		err := w.Encode(t.Context(), film.EncodeAsset{Asset: a.ID, Film: a.Film}, 1, 3)
+		over()
+		done <- err
+	}()
+	for w.export.Stats().Frames == 0 && encoding.Err() == nil {
+		runtime.Gosched()
+	}
+	if len(w.tables) != 0 {
+		t.Error("no film is looked at until the encoding is over")
+	}
+	must(t, <-done)
+	if a := w.asset(t, a.ID); a.Status != film.AssetReady || a.Master.Kind != film.MasterComposed || !a.Base.EncodedVideo {
+		t.Errorf("got %s, master %s, base %+v", a.Status, a.Master.Kind, a.Base)
 	}
 }
