@@ -63,6 +63,8 @@ type Catalog struct {
 	db    database
 	queue Enqueuer
 	reads statements
+	// playing is what doors for viewers ask for.
+	playing *resolved
 }
 
 // New returns a Catalog on a database whose schema is up to date. It does no I/O.
@@ -79,15 +81,21 @@ func New(db *sqldb.DB, queue Enqueuer, cfg Config) *Catalog {
 	if cfg.Retention == 0 {
 		cfg.Retention = DefaultRetention
 	}
-	return &Catalog{cfg: cfg, db: database{db}, queue: queue, reads: statements{db: db.Read()}}
+	playing := newResolved(db.Dialect())
+	return &Catalog{cfg: cfg, db: database{db, playing.changed}, queue: queue, reads: statements{db: db.Read()}, playing: playing}
 }
 
 // database is the database with its errors in our words.
-type database struct{ *sqldb.DB }
+type database struct {
+	*sqldb.DB
+
+	changed func() // after a transaction, before whoever wanted it knows of its end
+}
 
 // InTx is [sqldb.DB.InTx]. A full disk is an error with the code [film.CodeUnavailable]: it will pass, and nothing of the
 // transaction was kept.
 func (db database) InTx(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	defer db.changed()
 	err := db.DB.InTx(ctx, fn)
 	if sqldb.IsFull(err) {
 		return &film.Error{

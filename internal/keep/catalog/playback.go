@@ -45,8 +45,17 @@ func (c *Catalog) PlaybackOwner(ctx context.Context, env film.EnvironmentID, id 
 // ResolvePlayback returns the asset that a viewer's URL means, and the playback id with its policy. It is for doors:
 // the environment does not matter, the policy does.
 func (c *Catalog) ResolvePlayback(ctx context.Context, id film.PlaybackID) (film.Asset, film.Playback, error) {
+	now, changes := c.now(), c.playing.changes.Load()
+	if a, ok := c.playing.get(id, now); ok {
+		if p, ok := a.Playback(id); ok {
+			return a.At(now), p, nil
+		}
+	}
 	a, p, err := c.resolve(ctx, resolve, id)
-	return a.At(c.now()), p, notFound("resolve playback id", err)
+	if err == nil {
+		c.playing.put(id, a, changes, now)
+	}
+	return a.At(now), p, notFound("resolve playback id", err)
 }
 
 func (c *Catalog) resolve(ctx context.Context, q query, id film.PlaybackID, more ...any) (film.Asset, film.Playback, error) {
