@@ -456,7 +456,7 @@ func (w *encoder) words(ctx context.Context, err error) error {
 	e, process := errors.AsType[*ffmpeg.Error](err)
 	unfit, _ := errors.AsType[*export.Unfit](err)
 	switch {
-	case unfit != nil, process && !e.Unstarted && !e.NoRoom:
+	case unfit != nil, process && !e.Ours() && !e.NoRoom:
 		f := fail(whyUndecodable, err, "The input could not be decoded: it is %s, but what is in it is damaged, or in a form that is not supported.", w.view.kind.Name())
 		if unfit != nil {
 			f.message = fmt.Sprintf("The input is %s, but could not be decoded: %s.", w.view.kind.Name(), unfit.Reason)

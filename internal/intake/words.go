@@ -221,11 +221,11 @@ func sayParse(err error) error {
 	return fail(whyUnread, err, "%s", e.Message)
 }
 
-// sayFFmpeg puts a process that did not understand a film into words. One that could not be started, or had
+// sayFFmpeg puts a process that did not understand a film into words. One that could not be started, was killed, or had
 // no room for what it made, is our affair.
 func sayFFmpeg(k sniff.Kind, err error) error {
 	e, ok := errors.AsType[*ffmpeg.Error](err)
-	if !ok || e.Unstarted {
+	if !ok || e.Ours() {
 		return err
 	}
 	if e.NoRoom {

@@ -31,6 +31,7 @@ func TestArgs(t *testing.T) {
 		"remux-two-sound": remuxArgs(Input{Path: "/in/source", Demuxer: "matroska"}, "/out/master.mp4", []Stream{h264, aac, {Index: 4, Kind: Audio, Codec: "aac"}}),
 		"encode-480p":     EncodeArgs{Picture: hd, Settings: low, Rate: Ratio{24000, 1001}}.args(2),
 		"encode-hlg":      EncodeArgs{Picture: phone, Settings: low, Rate: Ratio{60, 1}}.args(2),
+		"transcode-bare":  transcodeArgs(Input{Path: "/in/source", Demuxer: "h264"}, TranscodeArgs{Picture: hd, Settings: master, Unit: Ratio{1, 1200000}, Rate: Ratio{24000, 1001}}, 2),
 		"transcode":       transcodeArgs(Input{Path: "/in/source", Demuxer: "matroska"}, TranscodeArgs{Picture: hd, Settings: master, Stream: 1, Rate: Ratio{240, 1}}, 2),
 		"transcode-ts": transcodeArgs(Input{Path: "/in/source", Demuxer: "mpegts"},
 			TranscodeArgs{Picture: dvd, Settings: master, Beside: []int{1}, Rate: Ratio{25, 1}, Skip: 500}, 2),

@@ -22,6 +22,8 @@ type Error struct {
 	Unstarted bool
 	// NoRoom: the disk was full, which says nothing of the film either.
 	NoRoom bool
+	// Killed: somebody else ended it, such as a system that ran out of memory.
+	Killed bool
 	// Limit is set where a limit ended it.
 	Limit Limit
 	// Lines are the last ones that it printed.
@@ -43,5 +45,8 @@ func (e *Error) Error() string {
 	}
 	return b.String()
 }
+
+// Ours reports whether the film has nothing to do with it, so that another run may go well.
+func (e *Error) Ours() bool { return e.Unstarted || e.Killed }
 
 func (e *Error) Unwrap() error { return e.Cause }

@@ -22,7 +22,8 @@ type PoolConfig struct {
 type PoolStats struct{ Warm, Cold, Ahead, Ended int64 }
 
 // Pool keeps processes ready for renditions that are being watched: ffmpeg takes about as long to start as a short
-// segment takes to encode. After each use one more of the same arguments is started. Safe for concurrent use.
+// segment takes to encode. After each use one more of the same arguments is started. Those that wait are the pool's, and
+// end with Run; those that were handed out are not. Safe for concurrent use.
 type Pool struct {
 	runner *Runner
 	cfg    PoolConfig
@@ -49,7 +50,7 @@ func NewPool(r *Runner, cfg PoolConfig) *Pool {
 	}
 }
 
-// Start is [Runner.Start], but may hand out a process that waits. Such a one ends with Run too.
+// Start is [Runner.Start], but may hand out a process that waits. It is the caller's then, like any other.
 func (p *Pool) Start(ctx context.Context, a EncodeArgs) (*Session, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
@@ -111,49 +112,66 @@ func (p *Pool) Run(ctx context.Context) error {
 
 // tend ends what has waited too long, starts what is missing, and says when to look again.
 func (p *Pool) tend(ctx context.Context) time.Duration {
+	over, next := p.review(ctx)
+	for _, s := range over { // without the lock: whoever takes another one must not wait for their end
+		_ = s.Close()
+	}
+	return next
+}
+
+// review returns the processes that are to be ended, and when to look again.
+func (p *Pool) review(ctx context.Context) (over []*Session, next time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now, next := time.Now(), p.cfg.Linger
+	now := time.Now()
+	next = p.cfg.Linger
 	for i, k := range p.kinds {
 		left := p.cfg.Linger - now.Sub(k.used)
 		if k.idle != nil && (k.idle.ended() || left <= 0 || i >= p.cfg.Idle) {
 			if k.idle.ended() {
 				k.used = time.Time{} // what dies by itself is not started over and over
 			}
-			p.end(k)
+			over = append(over, p.dismiss(k))
 			continue
 		}
-		if left <= 0 || i >= p.cfg.Idle || now.Sub(k.used) >= p.cfg.Linger {
+		if left <= 0 || i >= p.cfg.Idle {
 			continue
 		}
 		next = min(next, left)
 		if k.idle == nil {
-			if s, err := p.runner.open(ctx, p.runner.encode(k.args), p.look); err == nil {
+			// Who takes it keeps it beyond the end of Run: a server that stops finishes what its viewers wait for.
+			if s, err := p.runner.open(context.WithoutCancel(ctx), p.runner.encode(k.args), p.look); err == nil {
 				k.idle = s
 				p.stats.Ahead++
 			}
 		}
 	}
 	p.kinds = slices.DeleteFunc(p.kinds, func(k *kind) bool { return k.idle == nil && now.Sub(k.used) >= p.cfg.Linger })
-	return max(next, time.Millisecond)
+	return over, max(next, time.Millisecond)
 }
 
-// end ends the process of the kind that waits.
-func (p *Pool) end(k *kind) {
-	_ = k.idle.Close()
+// dismiss takes the process of the kind that waits out of the pool, to be ended.
+func (p *Pool) dismiss(k *kind) *Session {
+	s := k.idle
 	k.idle = nil
 	p.stats.Ended++
+	return s
 }
 
+// clear ends all that wait.
 func (p *Pool) clear() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	var over []*Session
 	for _, k := range p.kinds {
 		if k.idle != nil {
-			p.end(k)
+			over = append(over, p.dismiss(k))
 		}
 	}
 	p.kinds = nil
+	p.mu.Unlock()
+	for _, s := range over {
+		_ = s.Close()
+	}
 }
 
 // Stats returns the counts so far.

@@ -89,6 +89,27 @@ func TestPool(t *testing.T) {
 	encode(lines(t, p, 60))
 }
 
+// TestPoolStops: a process that was handed out finishes its work after the pool has stopped, as the requests of a server
+// that drains do.
+func TestPoolStops(t *testing.T) {
+	t.Parallel()
+	p := NewPool(New(Config{}), PoolConfig{})
+	stop := running(t, p)
+	_ = lines(t, p, 180).Close()
+	await(t, p, "one ahead", func(s PoolStats) bool { return s.Ahead == 1 })
+	s := lines(t, p, 180)
+	await(t, p, "the next one ahead", func(s PoolStats) bool { return s.Warm == 1 && s.Ahead == 2 })
+	stop()
+	if got := p.Stats(); got.Ended != 1 {
+		t.Errorf("at the end: %+v", got)
+	}
+	r := openReel(t, films.Get(t, films.Spec{BFrames: 2}))
+	n := len(r.times)
+	if out := drain(t, s, func() { r.feed(t, s, []int{0, n / 2, n}) }); len(out.pts) != n {
+		t.Errorf("got %d frames, want %d", len(out.pts), n)
+	}
+}
+
 func TestPoolLinger(t *testing.T) {
 	t.Parallel()
 	p := NewPool(New(Config{}), PoolConfig{Idle: 2, Linger: 300 * time.Millisecond})

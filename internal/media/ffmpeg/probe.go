@@ -139,6 +139,8 @@ func (s *Stream) begin(ticks *int64, container string, in Input) {
 	}
 	at := Ratio{Num: *ticks * s.TimeBase.Num, Den: s.TimeBase.Den}
 	switch {
+	case in.bare():
+		at.Num = 0
 	case in.Counted():
 		// ffmpeg counts from the container's start, which it knows in microseconds and rounds to ticks.
 		if start, err := strconv.ParseFloat(container, 64); err == nil && math.Abs(start) < 1e9 {

@@ -3,6 +3,7 @@ package ffmpeg
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -59,7 +60,8 @@ func (r *Runner) run(ctx context.Context, j job) error {
 		cmd.Dir = filepath.Dir(j.output)
 	}
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/bin:/bin", "AV_LOG_FORCE_NOCOLOR=1"}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = j.stdin, j.stdout, &stderr
+	var fault inputFault
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = fault.of(j.stdin), j.stdout, &stderr
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	// What still holds the pipes after the end gets this long.
 	cmd.WaitDelay = 5 * time.Second
@@ -91,6 +93,9 @@ func (r *Runner) run(ctx context.Context, j job) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if unread := fault.get(); unread != nil {
+		return fmt.Errorf("read the input of %s: %w", j.name, unread) // to the process it looked as if that ended there
+	}
 	e := &Error{Program: j.name, Unstarted: unstarted != nil, Lines: stderr.lines(), Cause: err}
 	e.NoRoom = errors.Is(unstarted, syscall.ENOSPC) ||
 		slices.ContainsFunc(e.Lines, func(line string) bool { return strings.Contains(line, noRoom) })
@@ -100,10 +105,42 @@ func (r *Runner) run(ctx context.Context, j job) error {
 	case errors.Is(cause, errOutput):
 		e.Limit = LimitOutput
 	default:
-		e.Limit = limitOf(err)
+		e.Limit, e.Killed = endOf(err, j.limits)
 	}
 	return e
 }
+
+// inputFault remembers why an input could not be read.
+type inputFault struct {
+	mu  sync.Mutex
+	err error
+}
+
+// of returns the input to be read by a process. Files are read by the process itself.
+func (f *inputFault) of(r io.Reader) io.Reader {
+	if _, file := r.(*os.File); file || r == nil {
+		return r
+	}
+	return readerFunc(func(p []byte) (int, error) {
+		n, err := r.Read(p)
+		if err != nil && !errors.Is(err, io.EOF) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.err = err
+		}
+		return n, err
+	})
+}
+
+func (f *inputFault) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // lockedToThread keeps f's goroutine on its thread, which outlives f: the kernel takes the end of the thread that
 // started a child for the parent's death (PR_SET_PDEATHSIG).
@@ -113,23 +150,28 @@ func lockedToThread(f func() error) error {
 	return f()
 }
 
-// limitOf tells by which signal the kernel enforced a limit.
-func limitOf(err error) Limit {
+// endOf tells by which signal the kernel enforced a limit, or whether somebody killed the process who is none of ours.
+func endOf(err error, limits Limits) (limit Limit, killed bool) {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
-		return ""
+		return "", false
 	}
 	status, ok := exit.Sys().(syscall.WaitStatus)
 	if !ok || !status.Signaled() {
-		return ""
+		return "", false
 	}
 	switch status.Signal() {
 	case syscall.SIGXCPU:
-		return LimitCPU
+		return LimitCPU, false
 	case syscall.SIGXFSZ:
-		return LimitOutput
+		return LimitOutput, false
+	case syscall.SIGKILL:
+		if exit.UserTime()+exit.SystemTime() >= limits.CPU { // it did not hear the first signal
+			return LimitCPU, false
+		}
+		return "", true
 	default:
-		return ""
+		return "", false
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"filmcan/internal/media/ffmpeg/sandbox"
@@ -254,6 +256,39 @@ func TestParseVersion(t *testing.T) {
 		if _, err := parseVersion(line); err == nil {
 			t.Errorf("%q: taken", line)
 		}
+	}
+}
+
+// TestOthersSignals: a process ends when the server wants it to. A service manager that stops a service tells all of its
+// processes at once, and the film that one of them works on is not to blame for that.
+func TestOthersSignals(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("signals are kept off on Linux")
+	}
+	p, err := script("signals.sh", nil).Probe(t.Context(), nothing)
+	if err != nil || p.Format != "unmoved" {
+		t.Errorf("got %+v, %v", p, err)
+	}
+}
+
+// TestKilled: what nothing can be done about is told from what the film did.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	_, err := script("killed.sh", nil).Probe(t.Context(), nothing)
+	if e := wantError(t, err, ""); !e.Killed || !e.Ours() {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// TestUnreadable: that a film could not be read is no fault of the process, nor of the film.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the disk is broken")
+	in := Input{Reader: io.MultiReader(strings.NewReader("\x1aE\xdf\xa3"), iotest.ErrReader(broken)), Demuxer: "matroska"}
+	_, err := New(Config{}).Probe(t.Context(), in)
+	if _, blamed := errors.AsType[*Error](err); blamed || !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
 	}
 }
 

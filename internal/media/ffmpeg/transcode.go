@@ -69,6 +69,12 @@ func (a TranscodeArgs) Dense() bool { return a.Rate.Num > maxRate*a.Rate.Den }
 // are.
 func (in Input) Counted() bool { return in.Demuxer == "mpegts" || in.Demuxer == "mpeg" }
 
+// bare: a stream of pictures without a container. It has no times; ffmpeg gives it some, by the rate that it tells of, or 25
+// frames per second. Here they begin at 0.
+func (in Input) bare() bool {
+	return in.Demuxer == "h264" || in.Demuxer == "hevc" || in.Demuxer == "mpegvideo"
+}
+
 // timing are the arguments before the input, and those of a second output that makes the demuxer read what is used
 // beside.
 func (in Input) timing(beside []int) (before, after []string) {
@@ -89,7 +95,12 @@ func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin", "-threads:v", strconv.Itoa(threads)}, before...)
 	args = append(args, input(in)...)
 	// Frames that do not come after the one before are dropped: a muxer would move them.
-	filters := "select='isnan(prev_selected_pts)+gt(pts,prev_selected_pts)'"
+	filters := ""
+	if in.bare() && a.Rate.Num > 0 {
+		// They are rounded to microseconds, which is taken back. Fields may be apart by half of a frame.
+		filters = fmt.Sprintf("setpts='round(round((PTS-STARTPTS)*TB*%[1]d/%[2]d)*%[2]d/(%[1]d*TB))',", 2*a.Rate.Num, a.Rate.Den)
+	}
+	filters += "select='isnan(prev_selected_pts)+gt(pts,prev_selected_pts)'"
 	if a.Dense() {
 		filters += fmt.Sprintf(",fps=%d", maxRate)
 	}

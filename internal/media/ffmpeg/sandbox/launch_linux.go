@@ -47,6 +47,9 @@ func become(args []string) error {
 	if os.Getppid() != parent {
 		return errors.New("the parent is gone")
 	}
+	if err := holdSignals(); err != nil {
+		return fmt.Errorf("hold signals: %w", err)
+	}
 	// The last two change what this process can do at all; everything that they need is made before.
 	image, err := newImage(spec)
 	if err != nil {
@@ -76,6 +79,16 @@ func become(args []string) error {
 		return report(state, spec.Open)
 	}
 	return image.execute(spec.Limits.Memory)
+}
+
+// holdSignals keeps from the program what a service manager sends to all processes of a service that is to stop: when this
+// one ends is the server's affair, which kills it.
+func holdSignals() error {
+	var set unix.Sigset_t
+	for _, s := range []unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT} {
+		set.Val[0] |= 1 << (s - 1)
+	}
+	return unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil)
 }
 
 // set sets all limits but that of memory. What it starts later inherits them.

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Meets the end of a process when the system runs out of memory.
+kill -KILL $$
