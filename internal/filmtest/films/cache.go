@@ -47,6 +47,9 @@ func Make(ctx context.Context, s Spec) (string, error) {
 	if s.MirrorX || s.MirrorY || len(s.Edits) > 0 {
 		key = append(key, s.MirrorX, s.MirrorY, s.Edits)
 	}
+	if s.Packed {
+		key = append(key, "packed")
+	}
 	text, err := json.Marshal(key)
 	if err != nil {
 		return "", err

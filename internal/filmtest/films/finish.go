@@ -11,8 +11,8 @@ import (
 // finish does to the file what ffmpeg cannot: the display matrix, the metadata track, the hole, the cut.
 func finish(path string, s Spec) error {
 	mirrored := s.MirrorX || s.MirrorY
-	if s.Rotation != 0 || mirrored || s.DataTracks || len(s.Edits) > 0 {
-		// The films to be turned are small: they are patched in memory.
+	if s.Rotation != 0 || mirrored || s.DataTracks || len(s.Edits) > 0 || s.Packed {
+		// These films are small: they are patched in memory.
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
@@ -22,6 +22,9 @@ func finish(path string, s Spec) error {
 		}
 		if err == nil && len(s.Edits) > 0 {
 			b, err = edit(b, s.Edits)
+		}
+		if err == nil && s.Packed {
+			b, err = pack(b)
 		}
 		if err == nil && s.DataTracks {
 			err = relabel(b)

@@ -214,7 +214,7 @@ func videoCodec(s Spec) []string {
 		args = []string{"-c:v", "gif"}
 	case Theora:
 		args = []string{"-c:v", "libtheora", "-q:v", "7", "-g", gop}
-	case None, MPEG4, MPEG2, MJPEG, WMV2, AAC, MP3, Opus, AC3, PCM, Vorbis, FLAC, WMA:
+	case None, MPEG4, MPEG2, MJPEG, WMV2, H263, AAC, MP3, Opus, AC3, PCM, Vorbis, FLAC, WMA, DTS:
 		args = []string{"-c:v", string(s.Video), "-q:v", "3", "-g", gop}
 		if s.BFrames > 0 {
 			args = append(args, "-bf", strconv.Itoa(s.BFrames))
@@ -248,13 +248,18 @@ func audioCodec(s Spec) []string {
 		return []string{"-c:a", "libmp3lame"}
 	case Opus:
 		return []string{"-c:a", "libopus"}
+	case DTS: // ffmpeg's encoder calls itself experimental, and takes no less
+		return []string{"-c:a", "dca", "-strict", "-2", "-b:a", "768k"}
 	case PCM:
+		if s.Container == AIFFFile {
+			return []string{"-c:a", "pcm_s16be"}
+		}
 		return []string{"-c:a", "pcm_s16le"}
 	case Vorbis:
 		return []string{"-c:a", "libvorbis"}
 	case FLAC:
 		return []string{"-c:a", "flac"}
-	case None, H264, HEVC, MPEG4, MPEG2, VP9, ProRes, MJPEG, VP8, AV1, SVTAV1, DNxHD, WMV2, Theora, GIF, AAC, AC3, WMA:
+	case None, H264, HEVC, MPEG4, MPEG2, VP9, ProRes, MJPEG, VP8, AV1, SVTAV1, DNxHD, WMV2, Theora, GIF, H263, AAC, AC3, WMA:
 	}
 	if s.Card && s.Channels > 2 {
 		return []string{"-c:a", string(s.Audio), "-b:a", strconv.Itoa(64*s.Channels) + "k"}
@@ -279,8 +284,10 @@ func muxer(s Spec) []string {
 		args = []string{"-f", "mpegts"}
 	case PS:
 		args = []string{"-f", "vob"}
-	case WebM, FLV, AVI, ASF, Ogg, GIFFile, WAVFile, MP3File, FLACFile:
+	case WebM, FLV, AVI, ASF, Ogg, GIFFile, WAVFile, MP3File, FLACFile, MXF, ThreeGP, AIFFFile, ADTSFile, AC3File, DTSFile, H264File, HEVCFile:
 		args = []string{"-f", string(s.Container)}
+	case M2VFile:
+		args = []string{"-f", "mpeg2video"}
 	}
 	if !s.boxes() {
 		return args

@@ -27,12 +27,22 @@ const (
 	WAVFile    Container = "wav"
 	MP3File    Container = "mp3"
 	FLACFile   Container = "flac"
+	MXF        Container = "mxf"
+	ThreeGP    Container = "3gp"
+	AIFFFile   Container = "aiff"
+	// Bare streams: no container at all.
+	ADTSFile Container = "adts"
+	AC3File  Container = "ac3"
+	DTSFile  Container = "dts"
+	H264File Container = "h264"
+	HEVCFile Container = "hevc"
+	M2VFile  Container = "m2v"
 )
 
 // Codec is how pictures or sound are coded, or None.
 type Codec string
 
-// The codecs. For pictures: H264 to GIF, for sound: AAC to WMA.
+// The codecs. For pictures: H264 to H263, for sound: AAC to DTS.
 const (
 	None   Codec = "none"
 	H264   Codec = "h264"
@@ -49,6 +59,7 @@ const (
 	WMV2   Codec = "wmv2"
 	Theora Codec = "theora"
 	GIF    Codec = "gif"
+	H263   Codec = "h263" // 352x288 and few other sizes
 
 	AAC    Codec = "aac"
 	MP3    Codec = "mp3"
@@ -58,6 +69,7 @@ const (
 	Vorbis Codec = "vorbis"
 	FLAC   Codec = "flac"
 	WMA    Codec = "wmav2"
+	DTS    Codec = "dca"
 )
 
 // Light is how bright the numbers of a picture are meant.
@@ -90,7 +102,9 @@ type Spec struct {
 	BFrames      int
 	GOP          time.Duration
 	OpenGOP      bool // needs BFrames
-	Interlaced   bool
+	// Packed puts each B-frame into one piece with the frame before it, as DivX and Xvid did for AVI. MPEG4 in AVI only.
+	Packed     bool
+	Interlaced bool
 	// Fields makes the two fields of each frame different pictures: the first is numbered 0, 5, 10 …, the second 2, 7,
 	// 12 …. BottomFirst shows the lower field first. Both need Interlaced.
 	Fields, BottomFirst bool
@@ -197,9 +211,9 @@ func (s Spec) withDefaults() Spec {
 
 func (s Spec) boxes() bool {
 	switch s.Container {
-	case MP4, FastStart, Fragmented, MOV:
+	case MP4, FastStart, Fragmented, MOV, ThreeGP:
 		return true
-	case MKV, WebM, TS, FLV, AVI, PS, ASF, Ogg, GIFFile, WAVFile, MP3File, FLACFile:
+	case MKV, WebM, TS, FLV, AVI, PS, ASF, Ogg, GIFFile, WAVFile, MP3File, FLACFile, MXF, AIFFFile, ADTSFile, AC3File, DTSFile, H264File, HEVCFile, M2VFile:
 	}
 	return false
 }
@@ -218,6 +232,8 @@ func (s Spec) validate() error {
 		return fmt.Errorf("edits need an MP4 with its moov last, not %s", s.Container)
 	case (s.Fields || s.BottomFirst) && !s.Interlaced, (s.MirrorX || s.MirrorY) && s.Rotation != 0:
 		return errors.New("fields of a film that is not interlaced, or turned and mirrored")
+	case s.Packed && (s.Container != AVI || s.Video != MPEG4):
+		return fmt.Errorf("packed frames need MPEG-4 in AVI, not %s in %s", s.Video, s.Container)
 	case s.Keep < 1 || s.Keep > 100:
 		return fmt.Errorf("keep %d percent", s.Keep)
 	}
@@ -232,7 +248,9 @@ func (s Spec) extension() string {
 			return "m4a"
 		}
 		return "mp4"
-	case MOV, MKV, WebM, TS, FLV, AVI, PS, ASF, Ogg, GIFFile, WAVFile, MP3File, FLACFile:
+	case ADTSFile:
+		return "aac"
+	case MOV, MKV, WebM, TS, FLV, AVI, PS, ASF, Ogg, GIFFile, WAVFile, MP3File, FLACFile, MXF, ThreeGP, AIFFFile, AC3File, DTSFile, H264File, HEVCFile, M2VFile:
 	}
 	return string(s.Container)
 }

@@ -28,6 +28,9 @@ const (
 	MP3      Kind = "mp3"
 	ADTS     Kind = "adts"
 	AC3      Kind = "ac3"
+	DTS      Kind = "dts"
+	H264     Kind = "h264"
+	HEVC     Kind = "hevc"
 	AMR      Kind = "amr"
 )
 
@@ -100,6 +103,12 @@ func (k Kind) facts() (name, demuxer string) {
 		return "a bare AAC stream", "aac"
 	case AC3:
 		return "a bare AC-3 stream", "ac3"
+	case DTS:
+		return "a bare DTS stream", "dts"
+	case H264:
+		return "a bare H.264 stream", "h264"
+	case HEVC:
+		return "a bare HEVC stream", "hevc"
 	case AMR:
 		return "an AMR file", "amr"
 	case Empty:

@@ -16,7 +16,7 @@ func Sniff(head []byte) Kind {
 		return Empty
 	}
 	head = head[:min(len(head), HeadSize)]
-	for _, look := range []func([]byte) Kind{boxes, marks, riff, ebml, text, transport, sound} {
+	for _, look := range []func([]byte) Kind{boxes, marks, riff, ebml, units, text, transport, sound} {
 		if k := look(head); k != "" {
 			return k
 		}
@@ -87,6 +87,10 @@ func marks(head []byte) Kind {
 		{0, "GIF89a", GIF},
 		{0, "fLaC", FLAC},
 		{0, "caff\x00", CAF},
+		{0, "\x7f\xfe\x80\x01", DTS},
+		{0, "\xfe\x7f\x01\x80", DTS},
+		{0, "\x1f\xff\xe8\x00", DTS}, // of 14 bits a word
+		{0, "\xff\x1f\x00\xe8", DTS},
 		{0, "#!AMR", AMR},
 		{0, "\x89PNG\r\n\x1a\n", Image},
 		{0, "\xff\xd8\xff", Image},
@@ -157,6 +161,32 @@ func ebml(head []byte) Kind {
 		}
 	}
 	return Matroska
+}
+
+// units knows bare H.264 and HEVC by the parameter sets that they begin with; delimiters and messages may stand before
+// (ITU-T H.264 and H.265, annex B).
+func units(head []byte) Kind {
+	code := []byte{0, 0, 1}
+	if i := bytes.Index(head, code); i < 0 || i > 1 || i == 1 && head[0] != 0 {
+		return ""
+	}
+	for {
+		i := bytes.Index(head, code)
+		if i < 0 || i+5 > len(head) {
+			return ""
+		}
+		head = head[i+3:]
+		// HEVC's layer 0 and time 1, as these units have it, would be nothing that H.264 begins with.
+		switch a, b := head[0], head[1]; {
+		case b == 1 && (a == 0x40 || a == 0x42):
+			return HEVC
+		case a == 0x67 || a == 0x47 || a == 0x27:
+			return H264
+		case b == 1 && (a == 0x46 || a == 0x4e), a == 0x09, a == 0x06:
+		default:
+			return ""
+		}
+	}
 }
 
 // transport knows MPEG transport streams by their sync bytes: packets of 188 bytes, with 4 bytes of time code in front

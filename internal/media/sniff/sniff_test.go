@@ -49,6 +49,9 @@ func cases() map[string][]string {
 		"mp3":        {"\xff\xfb\x90\x00\x00\x00", "ID3\x04\x00\x00\x00\x00\x00\x02xx\xff\xfb\x90\x00\x00", "ID3\x04\x00\x00\x00\x0f\x7f\x7f\x00\x00"},
 		"adts":       {adts + strings.Repeat("\x00", 0) + adts, adts},
 		"ac3":        {"\x0b\x77\x01\x02\x03\x04"},
+		"dts":        {"\x7f\xfe\x80\x01\xfc\x3c", "\xfe\x7f\x01\x80\x3c\xfc", "\x1f\xff\xe8\x00\x07\xf0", "\xff\x1f\x00\xe8\xf0\x07"},
+		"h264":       {"\x00\x00\x00\x01\x67\x64\x00\x0d", "\x00\x00\x01\x27\x42\xe0", "\x00\x00\x00\x01\x09\x10\x00\x00\x00\x01\x06\x05\x10\x00\x00\x01\x47\x4d\x00"},
+		"hevc":       {"\x00\x00\x00\x01\x40\x01\x0c", "\x00\x00\x01\x46\x01\x10\x00\x00\x01\x42\x01\x01"},
 		"aiff":       {"FORM\x00\x00\x00\x00AIFFCOMM"},
 		"caf":        {"caff\x00\x01"},
 		"empty":      {""},
@@ -66,7 +69,7 @@ func cases() map[string][]string {
 		"pdf":        {"%PDF-1.7\n"},
 		"archive":    {"PK\x03\x04\x14\x00", "\x1f\x8b\x08\x00", "Rar!\x1a\x07\x01\x00", "7z\xbc\xaf\x27\x1c\x00", "name" + strings.Repeat("\x00", 253) + "ustar\x0000"},
 		"program":    {"\x7fELF\x02", "#!/bin/sh\n", "MZ\x90\x00\x03"},
-		"unknown":    {"\x00", strings.Repeat("\x00", 1000), "\x01\x02\x03\x04\x05\x06\x07\x08\x09", "\x00\x00\x00\x00\x00\x00\x00\x18moof"},
+		"unknown":    {"\x00", "\x00\x00\x01\x65\x88\x84", "\x00\x00\x01\x09\x10\x00\x00\x01\x41\x9a", "\x02\x00\x00\x01\x67\x64", "\x00\x00\x01\x67", strings.Repeat("\x00", 1000), "\x01\x02\x03\x04\x05\x06\x07\x08\x09", "\x00\x00\x00\x00\x00\x00\x00\x18moof"},
 		"realmedia":  {".RMF\x00\x00"},
 		"ivf":        {"DKIF\x00\x00"},
 		"yuv4mpeg":   {"YUV4MPEG2 W2 H2"},
@@ -90,7 +93,7 @@ func TestSniff(t *testing.T) {
 func TestEveryKind(t *testing.T) {
 	t.Parallel()
 	films := []Kind{
-		MP4, MOV, Matroska, WebM, TS, FLV, AVI, ASF, MPEGPS, MPEGES, MXF, Ogg, Real, IVF, Y4M, GIF, WAV, AIFF, CAF, FLAC, MP3, ADTS, AC3, AMR,
+		MP4, MOV, Matroska, WebM, TS, FLV, AVI, ASF, MPEGPS, MPEGES, MXF, Ogg, Real, IVF, Y4M, GIF, WAV, AIFF, CAF, FLAC, MP3, ADTS, AC3, AMR, DTS, H264, HEVC,
 	}
 	others := []Kind{Empty, HLS, DASH, Playlist, SDP, Concat, HTML, XML, JSON, Subtitle, Text, Image, PDF, Archive, Program, Unknown}
 	examples, names := cases(), map[string]Kind{}
