@@ -164,11 +164,11 @@ func (e *Exporter) encode(ctx context.Context, c encoding, p *pictures, tell Tel
 	defer session.Close()
 	var data bytes.Buffer
 	rest, err := e.collect(ctx, c, p, mp4.NewFragmentReader(session.Stdout()), &data, tell)
-	if err != nil && !errors.Is(err, errBroken) {
+	if err != nil && !(errors.Is(err, errBroken) && errors.Is(err, io.ErrUnexpectedEOF)) {
 		return err
 	}
 	// Only a process that ended well has written its last frame; and that what it wrote breaks off is explained by how it
-	// ended.
+	// ended. One that writes something else must not be waited for: nobody reads that.
 	if end := session.Wait(); end != nil {
 		return end
 	}
