@@ -35,6 +35,20 @@ func input(in Input) []string {
 	return append(args, "-f", in.Demuxer, "-i", url)
 }
 
+// fed is the input of a process that is fed by us: a fragmented MP4 of one track, whose sample entry says what the packets
+// are, so that it begins with the first of them. decoder are further options for what decodes them.
+func fed(threads int, decoder ...string) []string {
+	args := append(
+		maxPixels(), "-protocol_whitelist", "pipe", "-format_whitelist", "mov",
+		"-fpsprobesize", "0", "-probesize", "32", "-analyzeduration", "0",
+	)
+	args = append(args, decoder...)
+	return append(
+		args,
+		"-threads:v", strconv.Itoa(threads), "-copyts", "-noautorotate", "-f", "mov", "-i", "pipe:0", "-map", "0:v:0", "-an", "-sn", "-dn",
+	)
+}
+
 // inputs are the files that arguments name behind -i.
 func inputs(args []string) []string {
 	var paths []string

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,7 @@ func TestArgs(t *testing.T) {
 		"remux-two-sound": remuxArgs(Input{Path: "/in/source", Demuxer: "matroska"}, "/out/master.mp4", []Stream{h264, aac, {Index: 4, Kind: Audio, Codec: "aac"}}),
 		"encode-480p":     EncodeArgs{Picture: hd, Settings: low, Rate: Ratio{24000, 1001}}.args(2),
 		"encode-hlg":      EncodeArgs{Picture: phone, Settings: low, Rate: Ratio{60, 1}}.args(2),
+		"sheet":           SheetArgs{Picture: hd, Width: 320, Height: 180, Columns: 5, Rows: 4}.args(),
 		"transcode-bare":  transcodeArgs(Input{Path: "/in/source", Demuxer: "h264"}, TranscodeArgs{Picture: hd, Settings: master, Unit: Ratio{1, 1200000}, Rate: Ratio{24000, 1001}}, 2),
 		"transcode":       transcodeArgs(Input{Path: "/in/source", Demuxer: "matroska"}, TranscodeArgs{Picture: hd, Settings: master, Stream: 1, Rate: Ratio{240, 1}}, 2),
 		"transcode-ts": transcodeArgs(Input{Path: "/in/source", Demuxer: "mpegts"},
@@ -41,6 +43,9 @@ func TestArgs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if i, at := slices.Index(args, "-max_pixels"), slices.Index(args, "-i"); i < 0 || i > at {
+				t.Error("nothing bounds the size of a picture")
+			}
 			golden := filepath.Join("testdata", name+".golden")
 			got := strings.Join(args, "\n") + "\n"
 			if *update {

@@ -51,15 +51,10 @@ func packets(timing string) []string {
 }
 
 func (a EncodeArgs) args(threads int) []string {
-	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin"}, maxPixels()...)
-	args = append(
-		args, "-protocol_whitelist", "pipe", "-format_whitelist", "mov",
-		// Begin with the first packets; the sample entry says what they are. Strict: where the parameter sets do not say
-		// how far frames are reordered, take the most.
-		"-fpsprobesize", "0", "-probesize", "32", "-analyzeduration", "0", "-strict:v", "strict",
-		"-threads:v", strconv.Itoa(threads), "-copyts", "-noautorotate", "-f", "mov", "-i", "pipe:0", "-map", "0:v:0", "-an", "-sn", "-dn",
-		"-vf", fmt.Sprintf("trim=start=%d,", FedSegment)+a.Picture.filters(a.Settings.Width, a.Settings.Height),
-	)
+	args := []string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin"}
+	// Strict: where the parameter sets do not say how far frames are reordered, take the most.
+	args = append(args, fed(threads, "-strict:v", "strict")...)
+	args = append(args, "-vf", fmt.Sprintf("trim=start=%d,", FedSegment)+a.Picture.filters(a.Settings.Width, a.Settings.Height))
 	// The rate control must not see the fed times: it would take the last picture of each segment for one that is shown for
 	// a minute, and starve those before it.
 	args = append(args, x264(a.Settings, ":force-cfr=1"+fps(a.Rate), threads)...)

@@ -15,15 +15,13 @@ type SheetArgs struct {
 }
 
 func (a SheetArgs) args() []string {
-	return []string{
-		"-hide_banner", "-v", "warning", "-nostats", "-nostdin",
-		"-protocol_whitelist", "pipe", "-format_whitelist", "mov",
-		"-fpsprobesize", "0", "-probesize", "32", "-analyzeduration", "0",
-		"-threads:v", "1", "-copyts", "-noautorotate", "-f", "mov", "-i", "pipe:0", "-map", "0:v:0", "-an", "-sn", "-dn",
-		"-vf", a.Picture.filters(a.Width, a.Height) + fmt.Sprintf(",tile=%dx%d,scale=out_range=pc,format=yuvj420p", a.Columns, a.Rows),
+	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin"}, fed(1)...)
+	return append(
+		args,
+		"-vf", a.Picture.filters(a.Width, a.Height)+fmt.Sprintf(",tile=%dx%d,scale=out_range=pc,format=yuvj420p", a.Columns, a.Rows),
 		"-frames:v", "1", "-c:v", "mjpeg", "-q:v", "5", "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact",
 		"-f", "image2pipe", "pipe:1",
-	}
+	)
 }
 
 // Sheet starts such a process.
