@@ -77,8 +77,12 @@ func (p *Pool) take(a EncodeArgs) *Session {
 	p.kinds = slices.Insert(p.kinds, 0, k)
 	k.used = time.Now()
 	s := k.idle
+	if s != nil && s.ended() {
+		_ = p.dismiss(k).Close() // at once: it is over
+		s = nil
+	}
 	k.idle = nil
-	if s == nil || s.ended() {
+	if s == nil {
 		p.stats.Cold++
 		return nil
 	}

@@ -141,6 +141,27 @@ func TestPoolDeath(t *testing.T) {
 	}
 }
 
+// TestPoolDeathUnseen: what died between two looks is closed by who finds it: nobody else knows of it.
+func TestPoolDeathUnseen(t *testing.T) {
+	t.Parallel()
+	p := NewPool(New(Config{}), PoolConfig{})
+	_ = lines(t, p, 180).Close() // the pool knows the kind now
+	dead, err := p.runner.Start(t.Context(), p.kinds[0].args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.stop(errClosed)
+	_ = dead.Wait()
+	p.kinds[0].idle = dead
+	_ = lines(t, p, 180).Close()
+	if _, err := dead.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("its pipe is open: %v", err)
+	}
+	if got := p.Stats(); got.Cold != 2 || got.Ended != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // TestClose: closing a session ends its process, its reader and its writer at once; so does the end of its context.
 func TestClose(t *testing.T) {
 	t.Parallel()
