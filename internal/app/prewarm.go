@@ -44,7 +44,7 @@ func (a *App) warmUp(ctx context.Context, id film.AssetID) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.reels.Open(ctx, reel.Of(asset))
+	f, err := a.reels.Open(ctx, reel.Of(asset), reel.Patience)
 	if err != nil {
 		return err
 	}

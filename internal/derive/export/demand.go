@@ -25,25 +25,16 @@ var (
 )
 
 // Make is the maker of bases and sound for a cache of derived things. They are put into the store where they are made, and
-// nothing is written to w. Encoding takes long: the work goes on when those who
-// asked have left, and who waits longer than Config.Patience is told to come back.
+// nothing is written to w. Encoding takes long: the work goes on when those who asked have left.
 func (e *Exporter) Make(ctx context.Context, a film.Artifact, _ io.Writer) error {
 	m, err := e.begin(ctx, a)
 	if err != nil {
 		return err
 	}
-	patience := time.NewTimer(e.cfg.Patience)
-	defer patience.Stop()
 	select {
 	case <-m.done:
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-patience.C:
-		return &film.Error{
-			Code: film.CodeUnavailable, Fault: film.FaultTransient,
-			Message: "The film is being prepared for playback. Please try again later.",
-			Cause:   fmt.Errorf("%s is being made", a.Key()),
-		}
 	}
 	if m.err != nil {
 		return m.err

@@ -25,15 +25,13 @@ type Config struct {
 	// Jobs is how many films are encoded at a time.
 	Jobs int
 	// Chunk is about how much of a film one chunk has: so much is lost with a process.
-	Chunk time.Duration
-	// Patience is how long who asks for something that is gone waits while it is made anew.
-	Patience time.Duration
-	Limits   mp4.Limits
+	Chunk  time.Duration
+	Limits mp4.Limits
 }
 
 // Default is what production uses.
 func Default() Config {
-	return Config{Jobs: 2, Chunk: 10 * time.Second, Patience: 8 * time.Second}
+	return Config{Jobs: 2, Chunk: 10 * time.Second}
 }
 
 // Store is the store of derived things (derive.Cache).
@@ -67,7 +65,6 @@ func New(cfg Config, v *vault.Vault, runner *ffmpeg.Runner, folders *scratch.Fol
 	def := Default()
 	cfg.Jobs = cmp.Or(cfg.Jobs, def.Jobs)
 	cfg.Chunk = cmp.Or(cfg.Chunk, def.Chunk)
-	cfg.Patience = cmp.Or(cfg.Patience, def.Patience)
 	return &Exporter{
 		cfg: cfg, vault: v, ffmpeg: runner, folders: folders, store: store, log: log,
 		turns: make(chan struct{}, cfg.Jobs), making: map[film.Artifact]*making{},

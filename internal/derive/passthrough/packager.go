@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"filmcan/internal/derive/reel"
 	"filmcan/internal/media/mp4"
@@ -26,9 +27,9 @@ type Film struct {
 	windows    *buffers
 }
 
-// Open opens a film. Errors are those of [reel.Reels.Open].
-func (p *Packager) Open(ctx context.Context, ref reel.Ref) (*Film, error) {
-	f, err := p.reels.Open(ctx, ref)
+// Open opens a film. Patience and errors are those of [reel.Reels.Open].
+func (p *Packager) Open(ctx context.Context, ref reel.Ref, patience time.Duration) (*Film, error) {
+	f, err := p.reels.Open(ctx, ref, patience)
 	if err != nil {
 		return nil, err
 	}

@@ -48,9 +48,11 @@ func closedFilm(id film.FilmID) *Film {
 	return &Film{ref: Part(vault.Ref{Film: id, Part: vault.Source}), pictures: empty, sound: empty}
 }
 
-type noSource struct{ Source }
+type noSource struct{}
 
-func (noSource) Size() int64 { return 0 }
+func (noSource) Size() int64                       { return 0 }
+func (noSource) ReadAt([]byte, int64) (int, error) { return 0, nil }
+func (noSource) Close() error                      { return nil }
 
 var errSlowStore = errors.New("no such artifact")
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 
 	"filmcan/internal/film"
 	"filmcan/internal/keep/vault"
@@ -25,7 +26,21 @@ type Source interface {
 	Size() int64
 }
 
-// Opener opens what was encoded from a part of a film, and waits while it is made anew where it is gone.
+// Patience is how long a viewer's request for bytes waits for what must be encoded anew before it can be cut. Players give a
+// segment up that has not begun after ten seconds.
+const Patience = 8 * time.Second
+
+// preparing is what a viewer is told whose patience has ended.
+func preparing(ref Ref) error {
+	return &film.Error{
+		Code: film.CodeUnavailable, Fault: film.FaultTransient,
+		Message: "The film is being prepared for playback. Please try again later.",
+		Cause:   fmt.Errorf("what film %s is cut from is being made", ref),
+	}
+}
+
+// Opener opens what was encoded from a part of a film, and waits while it is made anew where it is gone: that goes on when
+// the context ends.
 type Opener func(ctx context.Context, id film.FilmID, part string) (Source, error)
 
 // Derived hands out artifacts (derive.Cache).
@@ -108,9 +123,10 @@ type reader struct {
 	etag string
 }
 
-// Open opens a film. Errors are those of the vault and of who opens what was encoded; those of a film that cannot be
-// read or cut wrap [*mp4.Error] or [cmaf.ErrNotCuttable].
-func (r *Reels) Open(ctx context.Context, ref Ref) (_ *Film, err error) {
+// Open opens a film. Where it is cut from something encoded that is gone, it waits for that as long as patience says, and
+// then returns a film.Error of code unavailable. Other errors are those of the vault and of who opens what was encoded;
+// those of a film that cannot be read or cut wrap [*mp4.Error] or [cmaf.ErrNotCuttable].
+func (r *Reels) Open(ctx context.Context, ref Ref, patience time.Duration) (_ *Film, err error) {
 	f := &Film{ref: ref}
 	defer func() {
 		if err != nil {
@@ -125,13 +141,15 @@ func (r *Reels) Open(ctx context.Context, ref Ref) (_ *Film, err error) {
 		f.pictures = &reader{part, part.Sealed().ETag}
 		f.sound = f.pictures
 	}
+	patient, cancel := context.WithTimeoutCause(ctx, patience, preparing(ref))
+	defer cancel()
 	if ref.Base.EncodedVideo {
-		if f.pictures, err = r.encoded(ctx, ref, r.cfg.Pictures); err != nil {
+		if f.pictures, err = r.encoded(patient, ref, r.cfg.Pictures); err != nil {
 			return nil, fmt.Errorf("open the pictures of film %s: %w", ref, err)
 		}
 	}
 	if ref.Base.EncodedSound {
-		if f.sound, err = r.encoded(ctx, ref, r.cfg.Sound); err != nil {
+		if f.sound, err = r.encoded(patient, ref, r.cfg.Sound); err != nil {
 			return nil, fmt.Errorf("open the sound of film %s: %w", ref, err)
 		}
 	}

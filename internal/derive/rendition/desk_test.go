@@ -295,6 +295,34 @@ func TestPatience(t *testing.T) {
 	})
 }
 
+// TestFilmThatIsNotThere: what the film is cut from is being made. That is no fault of the segment's: who comes again when
+// it is there gets it at once.
+func TestFilmThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	scene(t, small(), func(s *studio) {
+		t := s.t
+		w := s.work("film", 10)
+		begin := w.begin
+		missing := true
+		w.begin = func(ctx context.Context, from int, fresh bool, pulse func()) (take, error) {
+			if missing {
+				return nil, fmt.Errorf("open: %w", &film.Error{Code: film.CodeUnavailable, Fault: film.FaultTransient})
+			}
+			return begin(ctx, from, fresh, pulse)
+		}
+		for range 3 {
+			if err := s.watch(t.Context(), w, 0); !film.IsCode(err, film.CodeUnavailable) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if got := s.desk.snapshot(); got.Discarded != 0 || s.log.Len() != 0 {
+			t.Errorf("%+v\n%s", got, s.log.String())
+		}
+		missing = false
+		s.must(t, w, 0)
+	})
+}
+
 // TestRequestedGoesBeforeLookAhead: what somebody waits for takes the slot of what nobody does.
 func TestRequestedGoesBeforeLookAhead(t *testing.T) {
 	t.Parallel()

@@ -171,7 +171,7 @@ func (e *Engine) work(t target) work {
 
 // begin starts a process at a segment. It has the film open for itself: it outlives the request that it was begun for.
 func (e *Engine) begin(ctx context.Context, t target, from int, fresh bool, pulse func()) (*encoding, error) {
-	f, err := e.tools.Films.Open(ctx, t.ref)
+	f, err := e.tools.Films.Open(ctx, t.ref, reel.Patience)
 	if err != nil {
 		return nil, err
 	}

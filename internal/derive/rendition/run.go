@@ -231,7 +231,8 @@ func (d *desk) end(ctx context.Context, r *run, err error) {
 	fresh := false
 	switch {
 	case err == nil, errors.Is(err, errIdle):
-	case errors.Is(err, errAgain), errors.Is(err, errClosed):
+	case errors.Is(err, errAgain), errors.Is(err, errClosed), film.IsCode(err, film.CodeUnavailable):
+		// The last: what the film is cut from is being made.
 		for _, n := range waiting {
 			d.settle(r.track, n, nil, err)
 		}

@@ -74,7 +74,7 @@ func (w *world) add(tb testing.TB, path string) *reel.Film {
 	must(tb, err)
 	_, err = writer.Seal()
 	must(tb, err)
-	f, err := w.reels.Open(tb.Context(), reel.Part(ref))
+	f, err := w.reels.Open(tb.Context(), reel.Part(ref), reel.Patience)
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, f.Close()) })
 	return f

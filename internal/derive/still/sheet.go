@@ -120,7 +120,7 @@ func (m *Maker) Make(ctx context.Context, a film.Artifact, w io.Writer) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	f, err := m.films.Open(ctx, ref)
+	f, err := m.films.Open(ctx, ref, reel.Patience)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,13 @@ package play_test
 
 import (
 	"bytes"
+	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"filmcan/internal/derive/reel"
 	"filmcan/internal/film"
@@ -33,6 +36,41 @@ func same(t *testing.T, got, want map[string][]byte) {
 	for path := range want {
 		if !bytes.Equal(got[path], want[path]) {
 			t.Errorf("%s: %d bytes, want %d others", path, len(got[path]), len(want[path]))
+		}
+	}
+}
+
+// TestBaseThatIsGone: a film whose base must be encoded anew is waited for, by who asks for a playlist longer than by others:
+// players try a playlist but twice. Who has waited is told when to come again.
+func TestBaseThatIsGone(t *testing.T) {
+	t.Parallel()
+	var patience time.Duration
+	w := newWorld(t, options{base: func(ctx context.Context, _ film.FilmID, _ string) (reel.Source, error) {
+		end, _ := ctx.Deadline()
+		patience = time.Until(end).Round(time.Second)
+		return nil, &film.Error{Code: film.CodeUnavailable, Fault: film.FaultTransient, Message: "It is being made"}
+	}})
+	a := w.create(t, film.AssetSettings{})
+	sealed := w.store(t, vault.Ref{Film: a.Film, Part: vault.Source}, short(t))
+	must(t, w.catalog.AssetReady(t.Context(), a.ID, film.Found{
+		Media:  film.Media{Container: "mov,mp4,m4a,3gp,3g2,mj2", Duration: time.Second},
+		Master: film.Master{Kind: film.MasterSource, Size: sealed.Size, SHA256: sealed.SHA256, ETag: sealed.ETag},
+		Base:   film.Base{EncodedVideo: true},
+	}))
+	pb := a.Playbacks[0].ID
+	for path, want := range map[string]time.Duration{
+		"/" + string(pb) + ".m3u8":               15 * time.Second,
+		rendition(pb, "video", "rendition.m3u8"): 15 * time.Second,
+		rendition(pb, "video", "init.mp4"):       8 * time.Second,
+		rendition(pb, "video", "0.m4s"):          8 * time.Second,
+		rendition(pb, "audio", "1.m4s"):          8 * time.Second,
+	} {
+		got := w.get(t, path)
+		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") != "5" || got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %v", path, got.status, got.header)
+		}
+		if patience != want {
+			t.Errorf("%s: waits %v, want %v", path, patience, want)
 		}
 	}
 }

@@ -87,13 +87,14 @@ func (d *Door) resolve(ctx context.Context, name string) (film.PlaybackID, film.
 	return "", film.Asset{}, film.NotReady("Asset is not ready")
 }
 
-// open opens the film of a public playback id of a ready asset.
-func (d *Door) open(ctx context.Context, name string) (watched, error) {
+// open opens the film of a public playback id of a ready asset. Where it is cut from something that must be encoded anew,
+// it waits for that as long as patience says.
+func (d *Door) open(ctx context.Context, name string, patience time.Duration) (watched, error) {
 	id, asset, err := d.resolve(ctx, name)
 	if err != nil {
 		return watched{}, err
 	}
-	f, err := d.films.Open(ctx, reel.Of(asset))
+	f, err := d.films.Open(ctx, reel.Of(asset), patience)
 	if err != nil {
 		return watched{}, err
 	}
@@ -106,9 +107,9 @@ func validID(s string) bool {
 	return s != "" && len(s) <= 255 && strings.Trim(s, alphanumeric) == ""
 }
 
-// patience is how long a viewer may take to take that many bytes: slower than 16 kB/s nobody watches anything. It bounds
+// allowance is how long a viewer may take to take that many bytes: slower than 16 kB/s nobody watches anything. It bounds
 // how long a viewer who takes nothing holds the film open.
-func patience(size int64) time.Duration {
+func allowance(size int64) time.Duration {
 	const rate = 16 << 10
 	return time.Minute + time.Duration(size/rate)*time.Second
 }
@@ -117,7 +118,7 @@ func patience(size int64) time.Duration {
 func serve(w http.ResponseWriter, r *http.Request, c door.Content) {
 	// A server may have a limit for all its answers; segments are longer than most. The writers of some tests know no
 	// deadlines.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience(c.Size)))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(allowance(c.Size)))
 	err := door.Serve(w, r, c)
 	if err == nil || r.Context().Err() != nil {
 		return

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"filmcan/internal/derive/hls"
 	"filmcan/internal/front/door"
@@ -24,6 +25,10 @@ const (
 	// forever is for what never changes under its URL, because the recipe stands in it.
 	forever = "public, max-age=31536000, immutable"
 
+	// playlistPatience is how long a playlist's request waits for what must be encoded anew before the film can be played.
+	// Players wait longer for playlists than for segments, hls.js 20 s, and try them less often.
+	playlistPatience = 15 * time.Second
+
 	// chaptersID is the session data in which Mux's player looks for the film's title (reference page, 5.3).
 	chaptersID = "com.apple.hls.chapters"
 )
@@ -35,7 +40,7 @@ func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string)
 		door.Refuse(r.Context(), w, err)
 		return
 	}
-	watched, err := d.open(r.Context(), name)
+	watched, err := d.open(r.Context(), name, playlistPatience)
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return

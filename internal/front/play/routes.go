@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"filmcan/internal/derive/reel"
 	"filmcan/internal/derive/still"
 	"filmcan/internal/film"
 	"filmcan/internal/front/door"
@@ -33,7 +34,11 @@ func (d *Door) playlist(w http.ResponseWriter, r *http.Request) {
 
 // rendition serves what lies below one rendition: its playlist, its init segment, its segments.
 func (d *Door) rendition(w http.ResponseWriter, r *http.Request) {
-	watched, err := d.open(r.Context(), r.PathValue("playback"))
+	patience := reel.Patience
+	if r.PathValue("file") == playlistName {
+		patience = playlistPatience
+	}
+	watched, err := d.open(r.Context(), r.PathValue("playback"), patience)
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return

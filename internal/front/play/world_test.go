@@ -50,6 +50,7 @@ type world struct {
 type options struct {
 	public string
 	memory int64
+	base   reel.Opener
 }
 
 func newWorld(tb testing.TB, o options) *world {
@@ -84,7 +85,7 @@ func newWorld(tb testing.TB, o options) *world {
 	if o.public == "" {
 		o.public = "http://public.example.com"
 	}
-	reels := reel.New(w.vault, w.cache, reel.Config{Memory: o.memory})
+	reels := reel.New(w.vault, w.cache, reel.Config{Memory: o.memory, Pictures: o.base})
 	w.runner = ffmpeg.New(ffmpeg.Config{})
 	stills = still.New(reels, w.runner)
 	w.engine = jit.New(jit.Tools{
