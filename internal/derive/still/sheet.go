@@ -147,22 +147,27 @@ func (m *Maker) sheet(ctx context.Context, f *reel.Film, l Layout, n int) ([]byt
 		return nil, err
 	}
 	defer p.Close()
-	fed := make(chan error, 1)
-	go func() { // it ends with the process, and is waited for below
-		fed <- errors.Join(line.Stills(ctx, p, f.Pictures(), keys(f, l, n)), p.CloseInput())
-	}()
 	var out bytes.Buffer
-	_, err = io.Copy(&out, io.LimitReader(p.Stdout(), sheetLimit+1))
-	if err == nil && out.Len() > sheetLimit {
-		err = fmt.Errorf("more than %d bytes", sheetLimit)
-	}
-	if err != nil {
-		_ = p.Close()
-	}
-	// The process may have had enough before all was fed: what it says counts.
-	feeding := <-fed
-	if ended := p.Wait(); err == nil {
-		err = ended
+	read := make(chan error, 1)
+	go func() { // it ends with the process, and is waited for below
+		_, err := io.Copy(&out, io.LimitReader(p.Stdout(), sheetLimit+1))
+		if err == nil && out.Len() > sheetLimit {
+			err = fmt.Errorf("more than %d bytes", sheetLimit)
+		}
+		if err != nil {
+			_ = p.Close()
+		}
+		read <- err
+	}()
+	feeding := line.Stills(ctx, p, f.Pictures(), keys(f, l, n))
+	_ = p.CloseInput() // what it lacks then, it says
+	err = <-read
+	ended := p.Wait()
+	switch {
+	case feeding != nil && !ffmpeg.Broken(feeding):
+		err = feeding // the process took it for the end of the film
+	case err == nil:
+		err = ended // it may have had enough before all was fed: what it says counts
 	}
 	if err == nil && out.Len() == 0 {
 		err = errors.Join(errors.New("no picture came out"), feeding)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"filmcan/internal/media/mp4"
 )
@@ -91,6 +92,10 @@ func (s *Session) follow(ctx context.Context) {
 // Write feeds the process. It waits while the process is busy: no more than a pipe's worth lies between. When it fails
 // the process has ended, and Wait says why.
 func (s *Session) Write(p []byte) (int, error) { return s.stdin.Write(p) }
+
+// Broken reports whether an error of Write means that the process took no more, and not something else that went wrong on
+// the way to it.
+func Broken(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) }
 
 // CloseInput says that there is no more to come. What was fed is then encoded to its end.
 func (s *Session) CloseInput() error { return s.stdin.Close() }
