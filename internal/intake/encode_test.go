@@ -36,6 +36,7 @@ func encodedCases() map[string]encodedCase {
 		"open gop":       {spec: films.Spec{OpenGOP: true, BFrames: 2}, master: film.MasterSource, base: pictures, reasons: odd},
 		"long gop":       {spec: films.Spec{Duration: 24 * seconds, GOP: 24 * seconds, BFrames: 2}, master: film.MasterSource, base: pictures, reasons: film.Reasons{film.ReasonVideoGOPSize: "high"}},
 		"hidden frames":  {spec: films.Spec{Duration: 4 * seconds, GOP: 2 * seconds, Hide: 500 * time.Millisecond}, master: film.MasterSource, base: film.Base{Part: film.PartSource, EncodedVideo: true, EncodedSound: true}, reasons: film.Reasons{film.ReasonVideoEditList: nonStandard, film.ReasonAudioEditList: nonStandard}},
+		"hidden end":     {spec: films.Spec{Duration: 4 * seconds, Edits: []films.Edit{{From: 0, To: 1500 * time.Millisecond}}}, master: film.MasterSource, base: film.Base{Part: film.PartSource, EncodedVideo: true, EncodedSound: true}, reasons: film.Reasons{film.ReasonVideoEditList: nonStandard, film.ReasonAudioEditList: nonStandard}},
 		"pixel aspect":   {spec: films.Spec{PixelAspect: "4/3"}, master: film.MasterSource, base: pictures, reasons: film.Reasons{film.ReasonPixelAspect: "4:3"}},
 		"few frames":     {spec: films.Spec{Duration: 6 * seconds, Rate: films.Rate{Num: 2, Den: 1}, GOP: 2 * seconds}, master: film.MasterSource, base: pictures, reasons: film.Reasons{film.ReasonVideoFrameRate: "2"}},
 		"interlaced":     {spec: films.Spec{Interlaced: true, Height: 192}, master: film.MasterSource, base: pictures, reasons: odd},

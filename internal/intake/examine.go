@@ -71,6 +71,7 @@ func (in *Intake) examine(ctx context.Context, a film.Asset, src *source) (*view
 		}
 		// What is whole is copied into a master, or encoded.
 		cut = truncated(int64(e.Samples-e.Whole), "frames and packets of sound")
+		src.end = e.End // some readers refuse all of a film for half of a fragment's head
 	}
 	if cut != nil {
 		in.log.WarnContext(ctx, "input is cut off, what is whole is kept", "asset", a.ID, "film", a.Film, "missing", cut.details[0])

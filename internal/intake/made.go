@@ -238,13 +238,12 @@ func (in *Intake) store(ctx context.Context, ref vault.Ref, path string) (vault.
 	return w.Seal()
 }
 
-// input is how ffmpeg gets at the film.
+// input is how ffmpeg gets at the film: by its path where it has one and all of it may be read, else by a pipe.
 func (s *source) input(kind sniff.Kind) ffmpeg.Input {
-	in := ffmpeg.Input{Path: s.path, Demuxer: kind.Demuxer()}
-	if in.Path == "" {
-		in.Reader = io.NewSectionReader(s, 0, s.size)
+	if s.path != "" && s.end == 0 {
+		return ffmpeg.Input{Path: s.path, Demuxer: kind.Demuxer()}
 	}
-	return in
+	return ffmpeg.Input{Reader: io.NewSectionReader(s, 0, cmp.Or(s.end, s.size)), Demuxer: kind.Demuxer()}
 }
 
 // pick returns the stream that the container marks as the default one, else the first.

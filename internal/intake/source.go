@@ -15,6 +15,8 @@ import (
 type source struct {
 	io.ReaderAt
 	size int64
+	// end is where what a reader of films can make nothing of begins; 0: nowhere.
+	end int64
 	// path names the bytes as a file, where the store keeps files.
 	path string
 	// writer is set while it is not sealed; sealed is set when it is.

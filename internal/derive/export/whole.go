@@ -448,9 +448,9 @@ func (e *Exporter) compare(ctx context.Context, f *Film, p *pictures) error {
 	if t == nil {
 		return nil
 	}
-	promised, last := int64(0), int64(math.MinInt64)
+	promised, last, end := int64(0), int64(math.MinInt64), shownUntil(t)
 	for i := range t.Len() {
-		if at := t.PTS(i); at >= 0 && at != last { // what is before is hidden, two of one time are one
+		if at := t.PTS(i); at >= 0 && at < end && at != last { // what is outside is hidden, two of one time are one
 			promised, last = promised+1, at
 		}
 	}
@@ -462,6 +462,15 @@ func (e *Exporter) compare(ctx context.Context, f *Film, p *pictures) error {
 		return &Unfit{fmt.Sprintf("%d of %d frames could not be decoded", f.Missing, promised)}
 	}
 	return nil
+}
+
+// shownUntil is the time at which a simple edit list ends a track. Readers round it in their own ways, by less than a
+// millisecond.
+func shownUntil(t *mp4.Track) int64 {
+	if t.Edit.Duration == 0 {
+		return math.MaxInt64
+	}
+	return t.Edit.MediaTime + t.Shift() + t.Edit.Duration - int64(t.Timescale)/1000
 }
 
 // promised is the track whose frames are to come out of a decoder, each of them; nil where nobody can tell.

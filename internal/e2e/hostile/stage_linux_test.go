@@ -312,7 +312,7 @@ func (s *stage) settle() {
 		}
 		// One that waits for pictures of another film (a pool of them is kept for viewers) has none of these open.
 		for _, pid := range children(s.p.PID()) {
-			if command := command(pid); strings.Contains(command, "file:") {
+			if command := command(pid); strings.Contains(command, "\x00file:") {
 				left += fmt.Sprintf("process %d: %q", pid, command)
 			}
 		}
@@ -362,7 +362,7 @@ func (s *stage) settle() {
 		s.fault("the server did not stop: %v", err)
 	}
 	for _, pid := range below {
-		if command := command(pid); strings.Contains(command, "file:") {
+		if command := command(pid); strings.Contains(command, "\x00file:") {
 			s.fault("process %d outlives the server: %q", pid, command)
 		}
 	}

@@ -19,7 +19,8 @@ func durations(m *models, _ Places) []File {
 		{Name: "stts-last.mp4", Why: long, body: whole(edit(m.mp4, inTable+"stts", func(b []byte) []byte {
 			return full("stts", 0, be32(2, 29, 512, 1, years))
 		}))},
-		{Name: "timescale-1.mp4", Why: "frames minutes apart, which cannot be cut", Open: "what was encoded of it is refused as a fault of ours, after retries", body: whole(patch(m.mp4, inMedia+"mdhd", 12, be32(1)))},
+		{Name: "timescale-1.mp4", Want: Ready, Why: "frames minutes apart, of which the edit list shows the first for a second: a film", body: whole(patch(m.mp4, inMedia+"mdhd", 12, be32(1)))},
+		{Name: "timescale-1-unedited.mp4", Want: Ready, Why: "a picture every eight minutes: a film", body: whole(patch(edit(m.mp4, inTrack+"edts", func([]byte) []byte { return nil }), inMedia+"mdhd", 12, be32(1)))},
 		{Name: "ctts.mp4", Why: long, body: whole(into(m.mp4, inMedia+"minf/stbl", full("ctts", 0, be32(1, 30, years))))},
 		{Name: "edit-years.mp4", Want: Ready, Why: counted, body: whole(edit(m.mp4, inTrack+"edts", func([]byte) []byte {
 			return box("edts", box("elst", be32(1<<24, 1), be64(math.MaxInt64>>1, 0), be32(1<<16)))

@@ -58,9 +58,6 @@ func truncations(m *models, _ Places) []File {
 				want, why = Ready, kept
 			}
 			cut("fragment", "video/mp4", m.fragmented, at, want, why, false)
-			if frames && string(m.fragmented[at-4:at]) == "tfhd" {
-				files[len(files)-1].Open = "an end behind the head of tfhd makes ffprobe refuse what is whole"
-			}
 		}
 	}
 

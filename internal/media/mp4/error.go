@@ -37,6 +37,9 @@ type Error struct {
 	// Samples and Whole count, for Truncated, the samples announced and those that the file holds entirely; Samples is 0
 	// where the tables themselves are cut off.
 	Samples, Whole int
+	// End is, for Truncated, where the head of a fragment begins that is cut off: nothing behind it can be read. 0 where
+	// there is none.
+	End int64
 }
 
 func (e *Error) Error() string {

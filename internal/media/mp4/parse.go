@@ -19,8 +19,9 @@ type parser struct {
 	// fragments: the moov announces fragments (mvex).
 	fragments bool
 	moov      bool
-	// beyond is how far the top-level boxes reach by their own account.
-	beyond int64
+	// beyond is how far the top-level boxes reach by their own account; torn is where a fragment's head begins whose end is
+	// missing, 0 if none is.
+	beyond, torn int64
 }
 
 // Parse reads the index of a film of size bytes. It reads the movie box and the fragments' headers, never the media. A
@@ -117,7 +118,11 @@ func (p *parser) visit(b span) error {
 		}
 		return p.readTables()
 	case "moof":
-		if !p.moov || !p.fragments || b.end > p.src.size {
+		if b.end > p.src.size {
+			p.torn = b.off
+			return nil
+		}
+		if !p.moov || !p.fragments {
 			return nil
 		}
 		if length > p.limits.MaxMoov {
@@ -150,7 +155,7 @@ func (p *parser) finish() error {
 			Kind:    Truncated,
 			Message: "The file is incomplete: its end is missing. Was the recording or the transfer interrupted?",
 			Detail:  "samples lie beyond the end of the file",
-			Samples: total, Whole: whole,
+			Samples: total, Whole: whole, End: p.torn,
 		}
 	}
 	v, a := x.Video(), x.Audio()
@@ -176,6 +181,7 @@ func (p *parser) finish() error {
 			Message: "The file is incomplete: its last part is cut off. Was the recording or the transfer interrupted?",
 			Detail:  "a top-level box reaches beyond the end of the file",
 			Whole:   whole,
+			End:     p.torn,
 		}
 	}
 	x.settle()

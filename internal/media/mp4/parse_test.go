@@ -172,6 +172,19 @@ func edges(b []byte) []int {
 	return out
 }
 
+// tornHead is where the head of the fragment begins in which a film ends that is cut at n; 0 if it does not end in one, or
+// before anybody can tell that it does.
+func tornHead(film []byte, n int) int64 {
+	for at := 0; at+8 <= n; {
+		end := at + max(8, int(binary.BigEndian.Uint32(film[at:])))
+		if end > n && string(film[at+4:at+8]) == "moof" {
+			return int64(at)
+		}
+		at = end
+	}
+	return 0
+}
+
 // TestTruncated cuts films at and around the edge of every box. A plain film that is cut is refused, and says how much is
 // whole; a fragmented one may only become shorter.
 func TestTruncated(t *testing.T) {
@@ -207,6 +220,9 @@ func TestTruncated(t *testing.T) {
 					case e.Kind == mp4.Truncated, n < 16 && e.Kind == mp4.NotFilm, name == "fragments" && e.Kind == mp4.Empty:
 					default:
 						t.Errorf("cut at %d: %v, want truncated", n, e)
+					}
+					if torn := tornHead(film, n); e.Whole > 0 && e.End != torn {
+						t.Errorf("cut at %d: the head of the last fragment begins at %d, got %d", n, torn, e.End)
 					}
 					if e.Samples > 0 && (e.Whole >= e.Samples || e.Whole < 0) {
 						t.Errorf("cut at %d: %d of %d samples whole", n, e.Whole, e.Samples)
