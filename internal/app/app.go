@@ -221,7 +221,7 @@ func (a *App) serve(ctx context.Context, server *http.Server, l net.Listener) er
 	case <-ctx.Done():
 	}
 	// The time to finish in begins when the context has ended.
-	a.log.InfoContext(ctx, "draining: requests that were begun are finished; a second signal ends at once", "listener", l.Addr(), "timeout", a.cfg.DrainTimeout)
+	a.log.InfoContext(ctx, "draining: requests and jobs that were begun are finished, encodings go on at the next start; a second signal ends at once", "listener", l.Addr(), "timeout", a.cfg.DrainTimeout)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.DrainTimeout)
 	defer cancel()
 	err := server.Shutdown(drain)

@@ -23,11 +23,12 @@ func (a *App) jobs() {
 	})
 	ingest.Lane = queue.Encode
 	ingest.Timeout = 10 * 24 * time.Hour
+	ingest.Resumes = true // at the last chunk
 	queue.Handle(q, ingest, func(ctx context.Context, args film.EncodeAsset, at queue.Attempt) error {
 		defer a.warm(args.Asset)
 		return a.intake.Encode(ctx, args, at.Number, at.Max)
 	})
-	queue.Handle(q, queue.Options{Lane: queue.Encode, MaxAttempts: 5, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute)},
+	queue.Handle(q, queue.Options{Lane: queue.Encode, MaxAttempts: 5, Timeout: 24 * time.Hour, Backoff: queue.Exponential(2*time.Second, time.Minute), Resumes: true},
 		func(ctx context.Context, args film.MakeBase, _ queue.Attempt) error {
 			return a.intake.MakeBase(ctx, args)
 		})

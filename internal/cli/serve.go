@@ -24,7 +24,8 @@ func (serveCommand) Help() string {
 Several machines: --database postgres://… and a --data folder that all of them share.
 
 Inputs and webhooks on private networks are refused unless --allow-network names their network; link-local metadata
-addresses are refused always. SIGTERM drains: running requests and jobs get --drain-timeout to finish.`
+addresses are refused always. SIGTERM drains: running requests and jobs get --drain-timeout to finish, encodings stop
+at once and go on at the next start.`
 }
 
 // Run runs the server until the context ends.

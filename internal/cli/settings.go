@@ -41,7 +41,7 @@ type serverFlags struct {
 	MaxInput      size          `name:"max-input" help:"Largest film taken (${default})." default:"200GiB" placeholder:"SIZE"`
 	ScrubEvery    time.Duration `name:"scrub-every" help:"How often every stored film's digest is verified (${default})." default:"168h" placeholder:"DURATION"`
 	EventTTL      time.Duration `name:"event-ttl" help:"How long events and delivery attempts are kept (${default})." default:"720h" placeholder:"DURATION"`
-	DrainTimeout  time.Duration `name:"drain-timeout" help:"How long running requests and jobs may take after SIGTERM (${default})." default:"30s" placeholder:"DURATION"`
+	DrainTimeout  time.Duration `name:"drain-timeout" help:"How long running requests and jobs may take after SIGTERM; encodings stop at once, and go on at the next start (${default})." default:"30s" placeholder:"DURATION"`
 	MediaJobs     int           `name:"media-jobs" help:"Films examined at a time on this node, and as many encoded; downloads do not count (${default})." default:"2" placeholder:"N"`
 	Prewarm       bool          `name:"prewarm" help:"Encode the first segment of each rendition as soon as a film is ready, so that its first viewers do not wait; costs work for films that nobody watches."`
 	DerivedBudget size          `name:"derived-budget" help:"How much is kept of what can be made again, beside what is pinned; 20GB, or a tenth of a smaller disk, when left out." placeholder:"SIZE"`

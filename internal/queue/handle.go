@@ -39,6 +39,9 @@ type Options struct {
 	// and its reason reach the customer also if reporting them failed. Without it a job is dropped after the last
 	// failed attempt.
 	Closing bool
+	// Resumes says that a run goes on where the one before it ended: when the queue stops, it is not given the grace
+	// period, which would hardly see its end, but stopped at once.
+	Resumes bool
 }
 
 func (o Options) withDefaults() Options {

@@ -221,6 +221,52 @@ func TestStopLetsRunningJobsFinish(t *testing.T) {
 	}
 }
 
+// TestStopEndsWhatResumes: a run that the next one goes on with is stopped at once, with time for the others still left; it
+// does not count.
+func TestStopEndsWhatResumes(t *testing.T) {
+	t.Parallel()
+	for name, address := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, address(t))
+			q := newQueue(db, queue.Config{Grace: patience})
+			began, causes, finished, release := make(chan string, 10), make(chan error, 10), make(chan error, 10), make(chan struct{})
+			queue.Handle(q, queue.Options{MaxAttempts: 1, Resumes: true}, func(ctx context.Context, _ note, _ queue.Attempt) error {
+				began <- "resumes"
+				<-ctx.Done()
+				causes <- context.Cause(ctx)
+				return fmt.Errorf("encode: %w", context.Cause(ctx))
+			})
+			queue.Handle(q, queue.Options{}, func(ctx context.Context, _ chore, _ queue.Attempt) error {
+				began <- "finishes"
+				<-release
+				finished <- ctx.Err()
+				return ctx.Err()
+			})
+			enqueue(t, db, q, job("a"), film.Job{Args: chore{}})
+			stop := start(t, q)
+			next(t, "a job", began)
+			next(t, "the other job", began)
+			stopped := make(chan struct{})
+			go func() {
+				defer close(stopped)
+				stop()
+			}()
+			if err := next(t, "the end of what resumes", causes); !errors.Is(err, queue.ErrStopping) {
+				t.Errorf("cause is %v", err)
+			}
+			close(release)
+			next(t, "the end", stopped)
+			if r, a := inState(t, q, "running"), inState(t, q, "available"); r != 0 || a != 1 {
+				t.Errorf("of what resumes %d run and %d are available, want 0 and 1", r, a)
+			}
+			if err := next(t, "the end of what finishes", finished); err != nil {
+				t.Errorf("what finishes ended with %v", err)
+			}
+		})
+	}
+}
+
 func TestStopThatRunsOutOfPatience(t *testing.T) {
 	t.Parallel()
 	for name, address := range databases() {

@@ -118,6 +118,8 @@ type Queue struct {
 
 	mu      sync.Mutex
 	running map[*run]struct{}
+	// stopping: there is nothing to be begun any more that takes long.
+	stopping bool
 }
 
 // New returns a queue that does nothing yet.

@@ -16,8 +16,8 @@ const stopPatience = 10 * time.Second
 // beginPause is between two tries to begin.
 const beginPause = 2 * time.Second
 
-// Run works jobs until ctx ends. Then it takes no more, lets those that run finish for the grace period, ends the
-// contexts of the others, whose runs do not count, and returns when all have returned, or with an error when some
+// Run works jobs until ctx ends. Then it takes no more, stops those that resume, lets the others finish for the grace
+// period, ends the contexts of those that have not, whose runs do not count, and returns when all have returned, or with an error when some
 // will not. First of all it takes back the jobs that an earlier life of this node left behind; while the
 // database does not let it, because its disk is full, it tries again, and [Queue.Ping] fails.
 func (q *Queue) Run(ctx context.Context) error {
@@ -102,6 +102,7 @@ func (q *Queue) serve(ctx context.Context, client *river.Client[boundTx]) error 
 	q.ready.Store(true)
 	<-ctx.Done()
 	q.ready.Store(false)
+	q.interrupt()
 
 	t := time.NewTimer(q.cfg.Grace + stopPatience)
 	defer t.Stop()

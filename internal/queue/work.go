@@ -27,8 +27,9 @@ var (
 
 // run is a job that is being worked on in this process.
 type run struct {
-	args   film.JobArgs
-	cancel context.CancelCauseFunc
+	args    film.JobArgs
+	resumes bool
+	cancel  context.CancelCauseFunc
 }
 
 // Cancel ends the runs in this process of those jobs that match, with the cause [ErrCancelled], and returns how many.
@@ -45,6 +46,18 @@ func (q *Queue) Cancel(match func(film.JobArgs) bool) int {
 		}
 	}
 	return n
+}
+
+// interrupt ends the runs that the next ones resume, and those that are still to begin.
+func (q *Queue) interrupt() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stopping = true
+	for r := range q.running {
+		if r.resumes {
+			r.cancel(ErrStopping)
+		}
+	}
 }
 
 // panicked is a panic of a handler as an error.
@@ -91,9 +104,12 @@ func (q *Queue) context(outer context.Context, k kind, args film.JobArgs) (conte
 	untie := context.AfterFunc(outer, func() { cancel(ErrStopping) })
 	ctx, stop := context.WithTimeoutCause(ctx, k.Timeout, ErrTimeout)
 
-	r := &run{args: args, cancel: cancel}
+	r := &run{args: args, resumes: k.Resumes, cancel: cancel}
 	q.mu.Lock()
 	q.running[r] = struct{}{}
+	if q.stopping && r.resumes {
+		cancel(ErrStopping)
+	}
 	q.mu.Unlock()
 	return ctx, func() {
 		q.mu.Lock()
@@ -130,6 +146,9 @@ func (q *Queue) verdict(ctx context.Context, log *slog.Logger, a Attempt, err, c
 		log.ErrorContext(ctx, "job panicked", "error", err, "stack", string(crash.stack))
 	case errors.Is(cause, ErrStopping):
 		log.InfoContext(ctx, "job stopped, to be run again", "error", err)
+		if ctx.Err() == nil {
+			return river.JobSnooze(0) // River itself has not come to stopping the job
+		}
 		return fmt.Errorf("%w: %w", context.Canceled, err) // River tells a stop from a failure by this
 	case errors.Is(cause, ErrCancelled):
 		log.InfoContext(ctx, "job cancelled", "error", err)
