@@ -166,7 +166,11 @@ func (c derivedClear) Run(ctx context.Context, s Streams) error {
 	if c.JSON {
 		return errors.Join(err, json.NewEncoder(s.Out).Encode(amount(removed)))
 	}
-	fmt.Fprintf(s.Out, "%d objects removed, %s\n", removed.Objects, bytesText(removed.Bytes))
+	things := "objects"
+	if removed.Objects == 1 {
+		things = "object"
+	}
+	fmt.Fprintf(s.Out, "%d %s removed, %s\n", removed.Objects, things, bytesText(removed.Bytes))
 	return err
 }
 

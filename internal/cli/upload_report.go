@@ -84,6 +84,16 @@ func (p *progress) Waiting(asset film.AssetID) {
 	p.say("sent; asset %s is being prepared", asset)
 }
 
+// Encoded draws, at times, how far the server is.
+func (p *progress) Encoded(percent float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := p.now(); now.Sub(p.shown) >= p.every {
+		p.shown = now
+		p.show(percent/100, fmt.Sprintf("%.0f%% encoded", percent))
+	}
+}
+
 // end leaves the terminal with a line of its own.
 func (p *progress) end() {
 	p.mu.Lock()
@@ -108,15 +118,19 @@ func (p *progress) clear() {
 }
 
 func (p *progress) draw() {
-	if p.quiet {
+	p.show(float64(p.sent)/float64(max(p.size, 1)), progressText(p.sent, p.size, p.sent-p.from, p.now().Sub(p.began)))
+}
+
+// show draws the bar of a part of the whole, or prints a line.
+func (p *progress) show(part float64, text string) {
+	switch {
+	case p.quiet:
 		return
-	}
-	text := progressText(p.sent, p.size, p.sent-p.from, p.now().Sub(p.began))
-	if !p.bar {
+	case !p.bar:
 		fmt.Fprintf(p.out, "%s: %s\n", p.name, text)
 		return
 	}
-	full := int(barWidth * p.sent / max(p.size, 1))
+	full := min(int(barWidth*part), barWidth)
 	name := []rune(p.name)
 	if len(name) > 20 {
 		name = append(name[:19], '…')

@@ -39,6 +39,10 @@ func TestProgress(t *testing.T) {
 		now = now.Add(time.Second)
 		p.Sent(100e6)
 		p.Waiting("a1")
+		for percent := range 3 {
+			now = now.Add(5 * time.Second)
+			p.Encoded(float64(25 + 10*percent))
+		}
 		p.end()
 		return out.String()
 	}
@@ -46,7 +50,8 @@ func TestProgress(t *testing.T) {
 	want := name + "sending 100 MB as upload u1\n" +
 		name + "60% of 100 MB  5.00 MB/s  8s left\n" +
 		name + "cut; trying again in 1s\n" +
-		name + "sent; asset a1 is being prepared\n"
+		name + "sent; asset a1 is being prepared\n" +
+		name + "35% encoded\n"
 	if got := play(false, 10*time.Second); got != want {
 		t.Errorf("in a log:\n%q\nwant\n%q", got, want)
 	}
@@ -56,7 +61,11 @@ func TestProgress(t *testing.T) {
 		erase + short + "[##############----------] 60% of 100 MB  5.00 MB/s  8s left" +
 		erase + name + "cut; trying again in 1s\n" +
 		erase + short + "[########################] 100% of 100 MB  50.0 MB/s  0s left" +
-		erase + name + "sent; asset a1 is being prepared\n"
+		erase + name + "sent; asset a1 is being prepared\n" +
+		erase + short + "[######------------------] 25% encoded" +
+		erase + short + "[########----------------] 35% encoded" +
+		erase + short + "[##########--------------] 45% encoded" +
+		erase
 	if got := play(true, 100*time.Millisecond); got != want {
 		t.Errorf("on a terminal:\n%q\nwant\n%q", got, want)
 	}

@@ -131,7 +131,6 @@ func (in *Intake) run(ctx context.Context, id film.AssetID, made film.FilmID, at
 	later, _ := errors.AsType[*film.Later](err)
 	switch {
 	case errors.Is(err, errOrdered):
-		in.log.InfoContext(ctx, "asset must be encoded", "asset", a.ID, "dur", time.Since(began))
 		return nil
 	case err == nil:
 		in.log.InfoContext(ctx, "asset ready", "asset", a.ID, "dur", time.Since(began))
@@ -209,6 +208,7 @@ func (in *Intake) order(ctx context.Context, a film.Asset, src *source, v *view)
 	if err := overIsGone(in.catalog.AssetTranscoding(ctx, a.ID, v.plan.reasons)); err != nil {
 		return err
 	}
+	in.log.InfoContext(ctx, "asset must be encoded", "asset", a.ID, "reasons", v.plan.reasons)
 	return errOrdered
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"runtime"
@@ -59,6 +60,8 @@ func (w *world) encodeUntil(t *testing.T, a film.Asset, cause error, enough func
 func TestEncodeIsTakenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
+	var lines bytes.Buffer // the log's handler has a lock
+	w.log = slog.New(slog.NewTextHandler(&lines, nil))
 	a := w.begun(t, slow())
 	var mu sync.Mutex
 	var seen []float64
@@ -105,6 +108,11 @@ func TestEncodeIsTakenUp(t *testing.T) {
 	defer mu.Unlock()
 	if !slices.IsSorted(seen) || len(seen) == 0 || seen[len(seen)-1] < 50 {
 		t.Errorf("progress: %v", slices.Compact(seen))
+	}
+	for _, want := range []string{`msg="asset must be encoded" asset=` + string(a.ID) + " reasons=map[", `msg="asset is being encoded" asset=` + string(a.ID) + " percent="} {
+		if !strings.Contains(lines.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, lines.String())
+		}
 	}
 	if got := w.events(t); got != "created non_standard_input_detected ready" {
 		t.Errorf("events: got %s", got)

@@ -46,6 +46,8 @@ func (in *Intake) watched(ctx context.Context, a film.Asset, work func(context.C
 const (
 	progressStep = 5
 	encodingStep = 1
+	// toldStep is the same for a line in the log, which an encoding gets.
+	toldStep = 10
 )
 
 // glance looks once. That the catalog could not be asked is no reason to end the work: it will ask it itself.
@@ -68,6 +70,9 @@ func (in *Intake) glance(ctx context.Context, a film.Asset, m *meter, noted *flo
 	percent := float64(int64(100 * float64(m.done.Load()) / float64(total)))
 	if percent < *noted+step {
 		return nil
+	}
+	if state == film.ProgressTranscoding && int(percent)/toldStep > int(*noted)/toldStep {
+		in.log.InfoContext(ctx, "asset is being encoded", "asset", a.ID, "percent", percent)
 	}
 	*noted = percent
 	// Complete is said by the asset's readiness alone.

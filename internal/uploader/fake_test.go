@@ -128,7 +128,7 @@ func (f *fake) asset(w http.ResponseWriter, r *http.Request) {
 		return
 	case f.preparing > 0:
 		f.preparing--
-		a["status"] = "preparing"
+		a["status"], a["progress"] = "preparing", map[string]any{"state": "transcoding", "progress": 100 - 10*(f.preparing+1)}
 	case f.message != "":
 		a["status"], a["errors"] = "errored", map[string]any{"type": "invalid_input", "messages": []string{f.message}}
 	}
@@ -186,13 +186,15 @@ type recorder struct {
 	sent    []int64
 	retries []string
 	waited  bool
+	encoded []float64
 }
 
 func (r *recorder) Started(u film.UploadID, _ int64) { r.begun = append(r.begun, u) }
 func (r *recorder) Retry(why error, _ time.Duration) {
 	r.retries = append(r.retries, why.Error())
 }
-func (r *recorder) Waiting(film.AssetID) { r.waited = true }
+func (r *recorder) Waiting(film.AssetID)    { r.waited = true }
+func (r *recorder) Encoded(percent float64) { r.encoded = append(r.encoded, percent) }
 
 func (r *recorder) Sent(n int64) {
 	r.mu.Lock()

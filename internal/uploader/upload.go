@@ -50,6 +50,8 @@ type Reporter interface {
 	Retry(why error, pause time.Duration)
 	// Waiting says that the server has the file and prepares the asset.
 	Waiting(asset film.AssetID)
+	// Encoded says how much of the film is encoded, in percent, where it must be before it is ready.
+	Encoded(percent float64)
 }
 
 // Result is what became of a file.
@@ -98,9 +100,9 @@ func (c *Client) Upload(ctx context.Context, path string, s Settings, wait bool,
 	}
 	switch {
 	case !info.Mode().IsRegular():
-		return Result{}, fmt.Errorf("%s is no file", path)
+		return Result{}, errors.New("it is no file")
 	case info.Size() == 0:
-		return Result{}, fmt.Errorf("%s is empty", path)
+		return Result{}, errors.New("it is empty")
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -252,6 +254,8 @@ func (r *run) ready(ctx context.Context) error {
 			return &AssetError{Message: strings.Join(a.Errors.Messages, "; ")}
 		case a.Status == film.AssetErrored:
 			return &AssetError{Message: "the asset is errored"}
+		case a.Progress.State == film.ProgressTranscoding:
+			r.report.Encoded(a.Progress.Progress)
 		}
 		select {
 		case <-time.After(pause):

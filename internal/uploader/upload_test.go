@@ -17,7 +17,7 @@ import (
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 2500)
-	b.fake.preparing = 2
+	b.fake.preparing = 3
 	settings := Settings{Policies: []film.Policy{film.PolicySigned}, MasterAccess: film.AccessTemporary, Title: "A", Passthrough: "p", Timeout: time.Hour}
 	got, err := b.client.Upload(t.Context(), b.path, settings, true, b.report)
 	if err != nil {
@@ -36,6 +36,9 @@ func TestUpload(t *testing.T) {
 	}
 	if !b.report.waited || len(b.report.retries) > 0 || b.report.sent[len(b.report.sent)-1] != 2500 {
 		t.Errorf("reported %+v", b.report)
+	}
+	if want := []float64{80, 90}; !slices.Equal(b.report.encoded, want) { // the first look, at 70, is to name the asset
+		t.Errorf("encoded: %v, want %v", b.report.encoded, want)
 	}
 }
 
