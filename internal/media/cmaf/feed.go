@@ -127,22 +127,27 @@ func (r *Run) fragment(w io.Writer, src io.ReaderAt, next int) error {
 		r.samples = append(r.samples, s)
 		at = after
 	}
-	form := newLayout(r.samples, false)
 	r.fragments++
+	return r.send(w, src, begin, r.sample, next)
+}
+
+// send writes a fragment of the track's samples up to next, as r.samples describes them.
+func (r *Run) send(w io.Writer, src io.ReaderAt, begin int64, first, next int) error {
+	form := newLayout(r.samples, false)
 	head := writer{b: r.buf[:0]}
 	head.fragment(&form, r.fragments, begin, r.samples)
 	r.buf = head.b
-	if next-r.sample == 1 && form.data > fragmentBytes { // a large picture goes through piece by piece
+	if next-first == 1 && form.data > fragmentBytes { // a large picture goes through piece by piece
 		if _, err := w.Write(r.buf); err != nil {
 			return err
 		}
-		n, err := io.Copy(w, io.NewSectionReader(src, l.track.Offset(r.sample), form.data))
+		n, err := io.Copy(w, io.NewSectionReader(src, r.line.track.Offset(first), form.data))
 		if err == nil && n < form.data {
 			err = io.ErrUnexpectedEOF
 		}
 		return err
 	}
-	if err := r.read(src, r.sample, next); err != nil {
+	if err := r.read(src, first, next); err != nil {
 		return err
 	}
 	_, err := w.Write(r.buf)

@@ -33,14 +33,8 @@ func (l *Timeline) Stills(ctx context.Context, w io.Writer, src io.ReaderAt, key
 			return fmt.Errorf("cmaf: sample %d is no key frame", i)
 		}
 		r.samples = append(r.samples[:0], sample{duration: uint32(second), size: uint32(l.track.Size(i)), sync: true})
-		form := newLayout(r.samples, false)
-		head := writer{b: r.buf[:0]}
-		head.fragment(&form, uint32(k+1), int64(k)*second, r.samples)
-		r.buf = head.b
-		if err := r.read(src, i, i+1); err != nil {
-			return err
-		}
-		if _, err := w.Write(r.buf); err != nil {
+		r.fragments++
+		if err := r.send(w, src, int64(k)*second, i, i+1); err != nil {
 			return err
 		}
 	}
