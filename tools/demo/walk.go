@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -140,7 +141,8 @@ func (d *demo) play(ctx context.Context, playback string) error {
 			}
 			bytesRead += len(body)
 		}
-		d.step("    %d parts, the first two have %d bytes", len(parts), bytesRead)
+		name, _, _ := strings.Cut(path.Base(path.Dir(rendition.Path)), "_")
+		d.step("    %-5s  %d parts, the first two have %d bytes", name, len(parts), bytesRead)
 	}
 	return nil
 }
