@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"filmcan/internal/derive"
@@ -93,7 +94,13 @@ func (e *Exporter) begin(ctx context.Context, a film.Artifact) (*making, error) 
 }
 
 // demanded makes an artifact from its part of the film.
-func (e *Exporter) demanded(ctx context.Context, a film.Artifact) error {
+func (e *Exporter) demanded(ctx context.Context, a film.Artifact) (err error) {
+	defer func() {
+		// It reads what a stranger sent, and nobody above it would notice.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	part, err := e.vault.Open(ctx, vault.Ref{Film: a.Film, Part: vault.Part(a.Part)})
 	if err != nil {
 		return err

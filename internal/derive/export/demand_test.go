@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,3 +194,21 @@ func TestChunk(t *testing.T) {
 type memory struct{ *bytes.Reader }
 
 func (memory) Close() error { return nil }
+
+// panicky is a store in which a bug hides.
+type panicky struct{ Store }
+
+func (panicky) Find(context.Context, film.Artifact) (derive.Object, bool) { panic("a bug") }
+
+// TestPanic: what one film's making does wrong costs that film, not the server.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{})
+	w.add(t, films.Spec{})
+	w.store = panicky{w.store}
+	for range 2 {
+		if err := w.Make(t.Context(), PicturesOf("film0001", film.PartSource), nil); err == nil || !strings.Contains(err.Error(), "a bug") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
