@@ -117,9 +117,9 @@ func ticks(r ffmpeg.Ratio, timescale uint32) int64 {
 	if r.Den == 0 {
 		return 0
 	}
-	n := new(big.Int).Mul(big.NewInt(2*r.Num), big.NewInt(int64(timescale)))
+	n := new(big.Int).Mul(big.NewInt(r.Num), big.NewInt(2*int64(timescale)))
 	n.Add(n, big.NewInt(r.Den))
-	n.Div(n, big.NewInt(2*r.Den))
+	n.Div(n, new(big.Int).Mul(big.NewInt(2), big.NewInt(r.Den)))
 	return n.Int64()
 }
 
