@@ -623,3 +623,59 @@ func TestDesksOfManyRenditionsForget(t *testing.T) {
 		}
 	})
 }
+
+// hindered is a take of which a part fails.
+type hindered struct {
+	take
+
+	feeds func() error
+	nexts func() error
+}
+
+func (h hindered) feed(ctx context.Context, pass func() error) error {
+	if err := h.feeds(); err != nil {
+		return err
+	}
+	return h.take.feed(ctx, pass)
+}
+
+func (h hindered) next() ([]byte, error) {
+	if err := h.nexts(); err != nil {
+		return nil, err
+	}
+	return h.take.next()
+}
+
+func fine() error { return nil }
+
+// TestNeitherHalfWaitsForTheOther: a process that dies while it need not be fed, and a film that cannot be read while the
+// process waits for more: the run ends at once, not when it has given no sign of life for long.
+func TestNeitherHalfWaitsForTheOther(t *testing.T) {
+	t.Parallel()
+	scene(t, small(), func(s *studio) {
+		t := s.t
+		killed, unreadable := errors.New("killed"), errors.New("unreadable")
+		for name, h := range map[string]hindered{
+			"killed":     {feeds: fine, nexts: func() error { time.Sleep(8 * each); return killed }}, // all that may be fed is
+			"unreadable": {feeds: func() error { return unreadable }, nexts: fine},
+		} {
+			w := s.work(name, 10)
+			begin := w.begin
+			w.begin = func(ctx context.Context, from int, fresh bool, pulse func()) (take, error) {
+				made, err := begin(ctx, from, fresh, pulse)
+				if fresh { // the second
+					return made, err
+				}
+				return hindered{made, h.feeds, h.nexts}, err
+			}
+			start := time.Now()
+			s.must(t, w, 0)
+			if waited := since(start); waited > 9*each+each/2 {
+				t.Errorf("%s: waited %v", name, waited)
+			}
+			if !strings.Contains(s.log.String(), "error="+name) && !strings.Contains(s.log.String(), ": "+name) {
+				t.Errorf("%s: logged\n%s", name, s.log.String())
+			}
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"filmcan/internal/derive/reel"
 	"filmcan/internal/media/ladder"
@@ -43,13 +44,15 @@ func (e *Engine) initOf(ctx context.Context, t target) ([]byte, error) {
 	}
 	work := e.work(t)
 	asking, leave := context.WithCancel(ctx)
-	defer leave()
 	near := e.desk.near(work)
 	asked := make(chan error, 1)
-	go func() { // ends with asking
+	var order sync.WaitGroup
+	order.Go(func() {
 		_, err := e.desk.ask(asking, work, near, false)
 		asked <- err
-	}()
+	})
+	defer order.Wait()
+	defer leave()
 	for {
 		select {
 		case <-known.done:

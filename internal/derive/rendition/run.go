@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -15,23 +14,68 @@ import (
 	"filmcan/internal/film"
 )
 
+// state of a run.
+type state int
+
+const (
+	queued state = iota // waits for its first slot; no process yet
+	active              // has a slot
+	parked              // has a process and no slot
+	over
+)
+
+// run is one process that makes consecutive segments, or will be.
+type run struct {
+	track *track
+	work  work // as it was when the run began
+	from  int
+	fresh bool // not by a process that waited
+	state state
+	since time.Time // in the queue
+
+	done   int // the segment that comes out next
+	next   int // the segment that is being fed, or will be
+	mid    bool
+	ending int // nothing from here on is fed
+	asked  int // the furthest segment asked for
+	viewed time.Time
+	left   bool // all who waited have left
+	low    bool // nobody but a prewarmer ever asked
+	worked bool // has made a segment since it got its slot
+
+	changed chan struct{} // closed at each change that its goroutines may wait for
+	cancel  context.CancelCauseFunc
+	idle    *time.Timer
+	watch   *time.Timer // runs while it is at work
+}
+
+// wake lets the run's goroutines look again.
+func (r *run) wake() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
 // conduct is the life of a run.
 func (d *desk) conduct(ctx context.Context, r *run) {
-	err := d.perform(ctx, r)
+	err := guarded(func() error { return d.perform(ctx, r) })
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		err = cause
 	}
 	d.end(ctx, r, err)
 }
 
-// perform waits for a slot, and then makes segments until nothing more is to be made.
-func (d *desk) perform(ctx context.Context, r *run) (err error) {
+// guarded makes an error of a panic: what a stranger's film makes one run do must not take everybody's playback down.
+func guarded(do func() error) (err error) {
 	defer func() {
-		// What a stranger's film makes one run do must not take everybody's playback down.
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	return do()
+}
+
+// perform waits for a slot, and then makes segments until nothing more is to be made.
+func (d *desk) perform(ctx context.Context, r *run) error {
 	if err := d.await(ctx, r, func() bool { return r.state == active }); err != nil {
 		return err
 	}
@@ -47,17 +91,22 @@ func (d *desk) perform(ctx context.Context, r *run) (err error) {
 		return err
 	}
 	defer made.close()
-	defer context.AfterFunc(ctx, made.kill)()
-	fed := make(chan error, 1)
-	go func() { fed <- d.feed(ctx, r, made) }() // waited for below
-	err = d.collect(ctx, r, made)
-	if err != nil {
-		made.kill()
+	// Whichever of the two fails first ends the other: neither may wait for what will not come.
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(working, made.kill)()
+	fed := make(chan struct{})
+	go func() { // waited for below
+		defer close(fed)
+		if err := guarded(func() error { return d.feed(working, r, made) }); err != nil && !broken(err) {
+			stop(err)
+		}
+	}()
+	if err := guarded(func() error { return d.collect(working, r, made) }); err != nil {
+		stop(err)
 	}
-	if feeding := <-fed; feeding != nil && !broken(feeding) {
-		return feeding // the film could not be read; what the process made of it says less
-	}
-	return err
+	<-fed
+	return context.Cause(working)
 }
 
 // broken reports whether a process did not take what it was fed. Why is in what it says itself.
@@ -66,12 +115,7 @@ func broken(err error) bool {
 }
 
 // feed feeds segment after segment, as far as is wanted.
-func (d *desk) feed(ctx context.Context, r *run, made take) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+func (d *desk) feed(ctx context.Context, r *run, made take) error {
 	for n := r.from; ; n++ {
 		if n < r.work.segments {
 			if err := d.await(ctx, r, func() bool { return d.mayFeed(r, n) }); err != nil {
@@ -135,7 +179,7 @@ func (d *desk) collect(ctx context.Context, r *run, made take) error {
 			ending := r.ending
 			d.mu.Unlock()
 			if n < ending {
-				return fmt.Errorf("the process ended before segment %d of [%d, %d): %w", n, r.from, ending, io.ErrUnexpectedEOF)
+				return fmt.Errorf("the process ended before segment %d of [%d, %d): %w", n, r.from, ending, err)
 			}
 			return nil
 		case err != nil:
@@ -179,35 +223,33 @@ func (d *desk) publish(r *run, n int, b []byte) {
 	r.wake() // there may be a reason less to wait
 }
 
-// store keeps a segment. One that the store does not take stays in memory for as long as a viewer might come for it.
-func (d *desk) store(ctx context.Context, r *run, n int, b []byte) {
-	err := r.work.keep(ctx, n, b)
-	t := r.track
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err == nil {
-		delete(t.fresh, n)
-		return
-	}
-	d.stats.Unkept++
-	if len(t.unkept) == 0 {
-		d.log.WarnContext(ctx, "segments are not kept", "rendition", t.key, "segment", n, "error", err)
-	}
-	t.unkept = append(t.unkept, n)
-	if len(t.unkept) > d.cfg.Ahead+2 {
-		d.drop(t, t.unkept[0])
-	}
-	time.AfterFunc(d.cfg.Idle, func() {
+// await waits until ready, which is called with the lock held, says so.
+func (d *desk) await(ctx context.Context, r *run, ready func() bool) error {
+	for {
 		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.drop(t, n)
-	})
+		ok := ready()
+		changed := r.changed // after ready, which may change it
+		d.mu.Unlock()
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
-func (d *desk) drop(t *track, n int) {
-	if i := slices.Index(t.unkept, n); i >= 0 {
-		t.unkept = slices.Delete(t.unkept, i, i+1)
-		delete(t.fresh, n)
+// pulse is a sign of life.
+func (d *desk) pulse(r *run) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r.state == active {
+		r.watch.Reset(d.cfg.Stall)
 	}
 }
 
@@ -245,20 +287,6 @@ func (d *desk) end(ctx context.Context, r *run, err error) {
 	d.rebind(ctx, r.track, waiting, fresh)
 	d.forgetTurns()
 	d.dispatch()
-}
-
-// forgetTurns drops those of films of which nothing is made, once there are many. A film's turn outlives its runs: else it
-// would be the first again each time that it lost its process.
-func (d *desk) forgetTurns() {
-	const many = 64
-	if len(d.turns) <= many {
-		return
-	}
-	running := map[string]bool{}
-	for _, r := range d.runs {
-		running[r.track.film] = true
-	}
-	maps.DeleteFunc(d.turns, func(film string, _ int64) bool { return !running[film] })
 }
 
 // failed notes that a run ended badly, and returns the segments to try again.

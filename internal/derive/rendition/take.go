@@ -129,6 +129,14 @@ func (e *encoding) open() error {
 	return nil
 }
 
+// wanted is how many pictures the next segment has.
+func (e *encoding) wanted() int {
+	if pieces := e.line.Segments(); e.segment < len(pieces) {
+		return pieces[e.segment].Frames
+	}
+	return 0
+}
+
 // why turns the end of the output into what the process says of it; io.EOF where all is well.
 func (e *encoding) why(err error) error {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -137,7 +145,8 @@ func (e *encoding) why(err error) error {
 	if said := e.process.Wait(); said != nil {
 		return said
 	}
-	return err // with some pictures of the segment after the last: they had to be fed too
+	// Some pictures of the segment after the last had to be fed too. Whether more were wanted is for the desk to say.
+	return fmt.Errorf("after %d of %d pictures of segment %d: %w", len(e.frames), e.wanted(), e.segment, err)
 }
 
 func (e *encoding) kill() { _ = e.process.Close() } // what it says of that is known

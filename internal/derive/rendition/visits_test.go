@@ -67,6 +67,7 @@ func TestComingAndGoing(t *testing.T) {
 
 // visit takes some segments one after the other; impatient viewers leave in the middle of one.
 func (w *world) visit(t *testing.T, f *reel.Film, dice *rand.Rand) {
+	t.Helper()
 	r := Rungs(f, ladder.Plus)[0]
 	pieces := f.Timeline().Segments()
 	from := dice.IntN(len(pieces))
