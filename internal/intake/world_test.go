@@ -27,6 +27,7 @@ import (
 	"filmcan/internal/derive"
 	"filmcan/internal/derive/export"
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 	"filmcan/internal/keep/catalog"
 	"filmcan/internal/keep/vault"
 	"filmcan/internal/media/ffmpeg"
@@ -213,12 +214,7 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = filmtest.Must
 
 // TestMain fails where the tests leave goroutines behind. Fuzzing has some of its own.
 func TestMain(m *testing.M) {

@@ -1,7 +1,6 @@
 package queue_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 	"filmcan/internal/filmtest/pgtest"
 	"filmcan/internal/queue"
 	"filmcan/internal/sqldb"
@@ -143,22 +143,7 @@ func count(t *testing.T, db *sqldb.DB, query string) (n int) {
 }
 
 // logBook is a log that a test can read.
-type logBook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBook) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBook) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
+type logBook struct{ filmtest.Log }
 
 func (b *logBook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"filmcan/internal/filmtest"
 )
 
 func TestWorkFolders(t *testing.T) {
@@ -30,9 +32,4 @@ func TestWorkFolders(t *testing.T) {
 	must(t, living.Remove())
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = filmtest.Must

@@ -16,6 +16,7 @@ import (
 	"filmcan/internal/blob/fs"
 	"filmcan/internal/derive"
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 	"filmcan/internal/filmtest/films"
 	"filmcan/internal/keep/vault"
 	"filmcan/internal/media/ffmpeg"
@@ -67,12 +68,7 @@ func (w *world) add(t *testing.T, spec films.Spec) {
 	must(t, writer.Close())
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = filmtest.Must
 
 // TestMake: what is gone is made for who asks, and the work goes on when nobody waits any more.
 func TestMake(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"filmcan/internal/derive"
 	"filmcan/internal/derive/reel"
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 	"filmcan/internal/filmtest/films"
 	"filmcan/internal/keep/vault"
 	"filmcan/internal/media/ffmpeg"
@@ -32,7 +32,7 @@ type world struct {
 	reels  *reel.Reels
 	runner *ffmpeg.Runner
 	engine *Engine
-	log    *lockedBuffer
+	log    *filmtest.Log
 	films  int
 	ready  func() bool // a process waits
 }
@@ -40,7 +40,7 @@ type world struct {
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
 	dir := tb.TempDir()
-	w := &world{root: filepath.Join(dir, "derived"), log: &lockedBuffer{}, runner: ffmpeg.New(ffmpeg.Config{})}
+	w := &world{root: filepath.Join(dir, "derived"), log: &filmtest.Log{}, runner: ffmpeg.New(ffmpeg.Config{})}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	keep, err := fs.Open(filepath.Join(dir, "keep"))
 	must(tb, err)
@@ -188,26 +188,4 @@ func exact(tb testing.TB, f *reel.Film, r ladder.Rung, got []byte, source string
 	}
 }
 
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
+var must = filmtest.Must

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"filmcan/internal/filmtest"
 )
 
 // startTimeout is how long the program may take until it says where it listens.
@@ -36,7 +38,7 @@ type Process struct {
 	cmd   *exec.Cmd
 	base  string
 	tls   string
-	log   *lockedBuffer
+	log   *filmtest.Log
 	ended chan struct{}
 	err   error
 	data  string
@@ -61,7 +63,7 @@ func TryStart(tb testing.TB, o Options) (*Process, error) {
 		command = "serve"
 	}
 	args := append([]string{command, "--data", o.Data, "--listen", "127.0.0.1:0"}, o.Args...)
-	p := &Process{cmd: exec.Command(o.Binary, args...), log: &lockedBuffer{}, ended: make(chan struct{}), data: o.Data}
+	p := &Process{cmd: exec.Command(o.Binary, args...), log: &filmtest.Log{}, ended: make(chan struct{}), data: o.Data}
 	p.cmd.Env = append(os.Environ(), o.Env...)
 	if !o.Quiet {
 		p.cmd.Stderr = p.log
@@ -201,21 +203,4 @@ func Run(tb testing.TB, binary string, env []string, args ...string) (stdout, st
 		tb.Fatalf("%s: %v", strings.Join(args, " "), err)
 	}
 	return out.String(), errOut.String(), 0
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

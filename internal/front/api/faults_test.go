@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 )
 
 // brokenCatalog lets everybody in and fails at what they ask for.
@@ -38,7 +39,7 @@ func (b brokenCatalog) Asset(context.Context, film.EnvironmentID, film.AssetID) 
 // askBroken gets an asset from a door whose catalog fails so, and returns the answer and the log.
 func askBroken(t *testing.T, err error) (answer, string) {
 	t.Helper()
-	log := &logBuffer{}
+	log := &filmtest.Log{}
 	api := New(Config{Catalog: brokenCatalog{err: err}, Links: testLinks{}, Log: slog.New(slog.NewTextHandler(log, nil))})
 	server := httptest.NewServer(api.Handler())
 	t.Cleanup(server.Close)
@@ -115,7 +116,7 @@ func (s slowCatalog) Asset(ctx context.Context, _ film.EnvironmentID, _ film.Ass
 // A client that goes away is no error of ours.
 func TestClientsMayLeave(t *testing.T) {
 	t.Parallel()
-	log := &logBuffer{}
+	log := &filmtest.Log{}
 	slow := slowCatalog{asked: make(chan struct{}), left: make(chan struct{})}
 	server := httptest.NewServer(New(Config{Catalog: slow, Links: testLinks{}, Log: slog.New(slog.NewTextHandler(log, nil))}).Handler())
 	defer server.Close()

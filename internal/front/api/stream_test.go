@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 )
 
 // reader reads an event stream as a client does.
@@ -174,7 +175,7 @@ func (q *quietCatalog) revoke() {
 
 // listen runs a stream in the bubble of synctest; written tells what it has sent so far, done is closed at its end.
 func listen(ctx context.Context, handler http.Handler) (written func() string, done chan struct{}) {
-	out := &logBuffer{}
+	out := &filmtest.Log{}
 	r := httptest.NewRequestWithContext(ctx, "GET", "/system/v1/webhook-events/stream", nil)
 	r.SetBasicAuth("t", "s")
 	done = make(chan struct{})

@@ -11,11 +11,11 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 	"filmcan/internal/keep/catalog"
 	"filmcan/internal/sqldb"
 )
@@ -25,7 +25,7 @@ type world struct {
 	*catalog.Catalog
 	api    *API
 	server *httptest.Server
-	log    *logBuffer
+	log    *filmtest.Log
 	env    film.Environment
 	caller caller
 }
@@ -57,7 +57,7 @@ func newWorld(tb testing.TB) *world {
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, db.Close()) })
 	must(tb, db.Migrate(tb.Context(), catalog.Migrations(), nil))
-	w := &world{log: &logBuffer{}}
+	w := &world{log: &filmtest.Log{}}
 	w.Catalog = catalog.New(db, noJobs{}, catalog.Config{Keep: masterIsThere{}})
 	tb.Cleanup(func() { must(tb, w.Close()) })
 	w.env = w.environment(tb, "Development")
@@ -69,12 +69,7 @@ func newWorld(tb testing.TB) *world {
 	return w
 }
 
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
+var must = filmtest.Must
 
 func (w *world) environment(tb testing.TB, name string) film.Environment {
 	tb.Helper()
@@ -214,22 +209,4 @@ func (a answer) equal(tb testing.TB, path string, want any) {
 	if got := a.at(path); got != want {
 		tb.Errorf("%s: %s is %v, want %v in %s", a.what, path, got, want, a.raw)
 	}
-}
-
-// logBuffer keeps what was logged.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

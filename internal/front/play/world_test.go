@@ -1,7 +1,6 @@
 package play_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +21,7 @@ import (
 	jit "filmcan/internal/derive/rendition"
 	"filmcan/internal/derive/still"
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 	"filmcan/internal/filmtest/films"
 	"filmcan/internal/front/door"
 	"filmcan/internal/front/play"
@@ -44,7 +43,7 @@ type world struct {
 	env     film.EnvironmentID
 	handler http.Handler
 	url     string
-	log     *lockedBuffer
+	log     *filmtest.Log
 }
 
 type options struct {
@@ -56,7 +55,7 @@ type options struct {
 func newWorld(tb testing.TB, o options) *world {
 	tb.Helper()
 	dir := tb.TempDir()
-	w := &world{derived: filepath.Join(dir, "derived"), log: &lockedBuffer{}}
+	w := &world{derived: filepath.Join(dir, "derived"), log: &filmtest.Log{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 
 	db, err := sqldb.Open(tb.Context(), sqldb.Config{URL: "sqlite:" + filepath.Join(dir, "catalog.db")})
@@ -210,29 +209,7 @@ func (w *world) quiet(tb testing.TB) {
 	}
 }
 
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
+var must = filmtest.Must
 
 func rendition(pb film.PlaybackID, name, file string) string {
 	return fmt.Sprintf("/%s/%s/%s/%s", pb, passthrough.Recipe, name, file)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 	"filmcan/internal/filmtest/pgtest"
 	"filmcan/internal/sqldb"
 )
@@ -149,12 +150,7 @@ func found() film.Found {
 	}
 }
 
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
+var must = filmtest.Must
 
 func wantCode(tb testing.TB, what string, err error, code film.Code) {
 	tb.Helper()

@@ -8,6 +8,7 @@ import (
 
 	"filmcan/internal/blob/fs"
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 	"filmcan/internal/keep/catalog"
 	"filmcan/internal/keep/check"
 	"filmcan/internal/keep/vault"
@@ -94,9 +95,4 @@ func TestUploads(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = filmtest.Must

@@ -21,6 +21,7 @@ import (
 	"filmcan/internal/blob/fs"
 	"filmcan/internal/blob/fs/faultfs"
 	"filmcan/internal/film"
+	"filmcan/internal/filmtest"
 	"filmcan/internal/keep/vault"
 )
 
@@ -85,12 +86,7 @@ func write(tb testing.TB, w *vault.Writer, b []byte) {
 	}
 }
 
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
+var must = filmtest.Must
 
 func seal(tb testing.TB, v *vault.Vault, ref vault.Ref, content []byte) vault.Sealed {
 	tb.Helper()
