@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"filmcan/internal/film"
 )
 
 // RequestIDHeader carries the request's id in each answer.
@@ -71,12 +73,16 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	}
 }
 
-// Fail notes an error that the customer is not shown: the line is logged as an error, with its text.
+// Fail notes an error that the customer is not shown: the line is logged as an error, with its text; or as a warning, where
+// all that the customer must do is to come again.
 func Fail(ctx context.Context, err error) {
 	if l, ok := ctx.Value(lineKey{}).(*line); ok {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.failed = true
+		l.level = slog.LevelError
+		if e := film.AsError(err); e != nil && e.Code == film.CodeUnavailable && e.Fault == film.FaultTransient {
+			l.level = slog.LevelWarn
+		}
 		l.attrs = append(l.attrs, slog.Any("error", err))
 	}
 }
@@ -87,9 +93,9 @@ type lineKey struct{}
 type line struct {
 	id string
 
-	mu     sync.Mutex
-	attrs  []slog.Attr
-	failed bool
+	mu    sync.Mutex
+	attrs []slog.Attr
+	level slog.Level // INFO when zero
 }
 
 func (l *line) add(attrs ...slog.Attr) {
@@ -105,8 +111,8 @@ func (l *line) write(log *slog.Logger, r *http.Request, w *writer, took time.Dur
 	if path == "" {
 		path = "unmatched"
 	}
-	level := slog.LevelInfo
-	if l.failed || panicked && w.status >= http.StatusInternalServerError {
+	level := l.level
+	if panicked && w.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	attrs := append([]slog.Attr{

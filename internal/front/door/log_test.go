@@ -44,6 +44,9 @@ func TestLogLine(t *testing.T) {
 	mux.HandleFunc("GET /refuse", func(w http.ResponseWriter, r *http.Request) {
 		door.Refuse(r.Context(), w, errors.New("table assets is gone"))
 	})
+	mux.HandleFunc("GET /later", func(w http.ResponseWriter, r *http.Request) {
+		door.Refuse(r.Context(), w, &film.Error{Code: film.CodeUnavailable, Fault: film.FaultTransient, Message: "Soon", Cause: errors.New("it is being made")})
+	})
 	mux.HandleFunc("GET /forbid", func(w http.ResponseWriter, r *http.Request) {
 		door.Refuse(r.Context(), w, &film.Error{Code: film.CodeForbidden, Fault: film.FaultCustomer, Message: "No"})
 	})
@@ -98,6 +101,10 @@ func TestLogLine(t *testing.T) {
 	w, line, _ = get("/refuse")
 	if w.Code != 500 || strings.Contains(w.Body.String(), "table") || line["error"] != "table assets is gone" || line["level"] != "ERROR" {
 		t.Errorf("internal error: %d %s, %v", w.Code, w.Body, line)
+	}
+	w, line, _ = get("/later")
+	if w.Code != 503 || strings.Contains(w.Body.String(), "made") || line["level"] != "WARN" || !strings.Contains(fmt.Sprint(line["error"]), "it is being made") {
+		t.Errorf("to come again: %d %s, %v", w.Code, w.Body, line)
 	}
 	w, line, _ = get("/forbid")
 	want := `{"error":{"message":"No","messages":["No"],"type":"forbidden","code":7},"code":7,"message":"No"}`
