@@ -324,7 +324,11 @@ func (in *Intake) remove(ctx context.Context, id film.FilmID) error {
 	if errors.Is(err, vault.ErrBusy) {
 		return &film.Later{After: busyPause}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	// Once more: another process may have kept in between what it encoded. From now on it finds the film gone.
+	return in.export.Forget(ctx, id)
 }
 
 // overIsGone names the two answers of the catalog which mean that there is nothing left to do.

@@ -101,7 +101,18 @@ func (e *Exporter) demanded(ctx context.Context, a film.Artifact) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	part, err := e.vault.Open(ctx, vault.Ref{Film: a.Film, Part: vault.Part(a.Part)})
+	ref := vault.Ref{Film: a.Film, Part: vault.Part(a.Part)}
+	err = e.encoded(ctx, ref, a)
+	// Another process may have deleted the film meanwhile. What is left of it here would be nobody's.
+	if _, gone := e.vault.Stat(ctx, ref); errors.Is(gone, vault.ErrNotFound) {
+		_, clearErr := e.store.Clear(ctx, derive.Selection{Film: a.Film, Pinned: true})
+		return errors.Join(gone, clearErr)
+	}
+	return err
+}
+
+func (e *Exporter) encoded(ctx context.Context, ref vault.Ref, a film.Artifact) error {
+	part, err := e.vault.Open(ctx, ref)
 	if err != nil {
 		return err
 	}

@@ -208,3 +208,25 @@ func TestPanic(t *testing.T) {
 		}
 	}
 }
+
+// TestPurgedElsewhere: what another process deleted while this one encoded it leaves nothing behind. It would be nobody's,
+// and pinned.
+func TestPurgedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Chunk: time.Second})
+	w.add(t, films.Spec{Duration: 12 * time.Second, OpenGOP: true, BFrames: 2, Grain: true})
+	done := make(chan error, 1)
+	go func() { done <- w.Ensure(t.Context(), PicturesOf("film0001", film.PartSource)) }()
+	for w.Stats().Chunks == 0 {
+		runtime.Gosched()
+	}
+	must(t, w.vault.Delete(t.Context(), "film0001"))
+	if err := <-done; !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	usage, err := w.cache.Usage(t.Context())
+	must(t, err)
+	if usage.Objects != 0 {
+		t.Errorf("left: %+v", usage)
+	}
+}
