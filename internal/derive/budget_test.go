@@ -330,6 +330,34 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// TestBurst: what was safe when the budget was passed, because it was of use a moment ago, goes soon after, though nothing
+// more is put.
+func TestBurst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, derive.Config{Budget: 1000, Now: time.Now})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- w.cache.Run(ctx) }()
+		synctest.Wait()
+		for n := range 5 {
+			w.put(t, part("film0001", "segment", n, 400))
+		}
+		synctest.Wait()
+		if s := w.cache.Stats(); s.Bytes != 2000 {
+			t.Errorf("at once: %+v", s)
+		}
+		<-time.After(derive.Default().Grace + 5*time.Second)
+		if s := w.cache.Stats(); s.Bytes != 800 {
+			t.Errorf("afterwards: %+v", s)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestEmptiedWhileServing: readers of two processes always get what they ask for, whatever is removed meanwhile, by budget
 // or by hand.
 func TestEmptiedWhileServing(t *testing.T) {

@@ -78,6 +78,7 @@ func (c *Cache) Run(ctx context.Context) error {
 			c.keepRoom(ctx)
 		case <-look.C:
 			c.keepRoom(ctx)
+			c.overBudget() // what could not go yet
 		}
 	}
 }
