@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -117,10 +116,6 @@ func (a *App) components(ctx context.Context) error {
 	out.UserAgent = "filmcan"
 	a.outbound = outbound.New(out)
 
-	work := filepath.Join(a.cfg.Data, workDir)
-	if err := os.MkdirAll(work, 0o700); err != nil {
-		return fmt.Errorf("make folder of jobs: %w", err)
-	}
 	derived, err := fs.OpenDisposable(filepath.Join(a.cfg.Data, derivedDir))
 	if err != nil {
 		return err
@@ -130,16 +125,13 @@ func (a *App) components(ctx context.Context) error {
 		film.KindBase:  a.encoded, film.KindSound: a.encoded,
 		still.Kind: a.sheet,
 	}, derivedConfig(a.cfg, derived), a.log)
-	folders, err := scratch.Open(work)
+	folders, err := scratch.Open(filepath.Join(a.cfg.Data, workDir))
 	if err != nil {
 		return err
 	}
 	a.export = export.New(export.Config{Jobs: a.cfg.MediaJobs}, a.store.Vault, a.ffmpeg, folders, a.derived, a.log)
-	a.intake, err = intake.New(intake.Config{MaxInput: a.cfg.MaxInput, WorkDir: work, ScrubEvery: a.cfg.ScrubEvery, Jobs: a.cfg.MediaJobs},
-		a.catalog, a.store.Vault, a.outbound, a.ffmpeg, a.export, a.log)
-	if err != nil {
-		return err
-	}
+	a.intake = intake.New(intake.Config{MaxInput: a.cfg.MaxInput, ScrubEvery: a.cfg.ScrubEvery, Jobs: a.cfg.MediaJobs},
+		a.catalog, a.store.Vault, a.outbound, a.ffmpeg, a.export, folders, a.log)
 	a.intake.YieldTo(a.derived.Yield)
 	a.watching()
 

@@ -20,10 +20,8 @@ import (
 	"filmcan/internal/scratch"
 )
 
-// Config of an [Intake]. Zero values take those of [Default]; only WorkDir has none.
+// Config of an [Intake]. Zero values take those of [Default].
 type Config struct {
-	// WorkDir is a folder for files on their way into the vault. Other processes may use it too.
-	WorkDir string
 	// MaxInput is how many bytes an input may have.
 	MaxInput int64
 	Fetch    Fetch // its MaxSize is MaxInput
@@ -69,10 +67,10 @@ type Intake struct {
 	heads         sync.Mutex // held while the tables of an upload that is under way are in memory
 }
 
-// New returns an intake and removes what crashed ones left in the work folder.
+// New returns an intake. Files on their way into the vault lie in folders.
 func New(cfg Config, c *catalog.Catalog, v *vault.Vault, client *outbound.Client, runner *ffmpeg.Runner,
-	exporter *export.Exporter, log *slog.Logger,
-) (*Intake, error) {
+	exporter *export.Exporter, folders *scratch.Folders, log *slog.Logger,
+) *Intake {
 	def := Default()
 	f, d := cfg.Fetch, def.Fetch
 	cfg.MaxInput = cmp.Or(cfg.MaxInput, def.MaxInput)
@@ -85,14 +83,10 @@ func New(cfg Config, c *catalog.Catalog, v *vault.Vault, client *outbound.Client
 	cfg.ScrubEvery = cmp.Or(cfg.ScrubEvery, def.ScrubEvery)
 	cfg.Patience = cmp.Or(cfg.Patience, def.Patience)
 	cfg.Jobs = cmp.Or(cfg.Jobs, def.Jobs)
-	folders, err := scratch.Open(cfg.WorkDir)
-	if err != nil {
-		return nil, err
-	}
 	return &Intake{
 		cfg: cfg, catalog: c, vault: v, client: client, ffmpeg: runner, export: exporter, log: log, folders: folders, rooms: newRooms(v.Room),
 		turns: newTurns(cfg.Jobs), tables: newTurns(1),
-	}, nil
+	}
 }
 
 // errGone ends an ingest whose asset was deleted, or whose end another worker has told already.

@@ -75,7 +75,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	client := outbound.New(policy)
 	t.Cleanup(client.Close)
 
-	cfg := Config{WorkDir: filepath.Join(dir, "work"), Fetch: quick(), WatchEvery: 2 * time.Millisecond, ScrubEvery: time.Nanosecond}
+	cfg := Config{Fetch: quick(), WatchEvery: 2 * time.Millisecond, ScrubEvery: time.Nanosecond}
 	if change != nil {
 		change(&cfg)
 	}
@@ -84,14 +84,14 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	must(t, err)
 	derived := derive.New(disposable, nil, derive.Default(), slog.New(slog.DiscardHandler))
 	t.Cleanup(derived.Close)
-	folders, err := scratch.Open(cfg.WorkDir)
+	work := filepath.Join(dir, "work")
+	folders, err := scratch.Open(work)
 	must(t, err)
 	exporter := export.New(export.Config{Chunk: time.Second}, v, runner, folders, derived, slog.New(slog.DiscardHandler))
 	t.Cleanup(exporter.Close)
-	in, err := New(cfg, c, v, client, runner, exporter, slog.New(slog.DiscardHandler))
-	must(t, err)
+	in := New(cfg, c, v, client, runner, exporter, folders, slog.New(slog.DiscardHandler))
 	return &world{
-		Intake: in, env: env.ID, runner: runner, derived: derived, work: cfg.WorkDir, keep: keep, jobs: jobs, ahead: ahead,
+		Intake: in, env: env.ID, runner: runner, derived: derived, work: work, keep: keep, jobs: jobs, ahead: ahead,
 	}
 }
 

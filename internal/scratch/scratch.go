@@ -23,9 +23,9 @@ type Folder struct {
 // Open makes the parent and removes the folders that nobody holds.
 func Open(root string) (*Folders, error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of ingests: %w", err)
+		return nil, fmt.Errorf("make the folder of jobs: %w", err)
 	}
-	left, err := filepath.Glob(filepath.Join(root, "ingest-*"))
+	left, err := filepath.Glob(filepath.Join(root, "job-*"))
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +35,10 @@ func Open(root string) (*Folders, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("clean the folder of ingests: %w", err)
+			return nil, fmt.Errorf("clean the folder of jobs: %w", err)
 		}
 		if err := dir.Remove(); err != nil {
-			return nil, fmt.Errorf("clean the folder of ingests: %w", err)
+			return nil, fmt.Errorf("clean the folder of jobs: %w", err)
 		}
 	}
 	return &Folders{root: root}, nil
@@ -48,7 +48,7 @@ func Open(root string) (*Folders, error) {
 func (f *Folders) Make() (*Folder, error) {
 	// Between its making and its lock another process may take it for a crashed one's: then there is none any more.
 	for {
-		path, err := os.MkdirTemp(f.root, "ingest-")
+		path, err := os.MkdirTemp(f.root, "job-")
 		if err != nil {
 			return nil, err
 		}
