@@ -164,7 +164,7 @@ func (e *Exporter) encode(ctx context.Context, c encoding, p *pictures, tell Tel
 	defer session.Close()
 	var data bytes.Buffer
 	rest, err := e.collect(ctx, c, p, mp4.NewFragmentReader(session.Stdout()), &data, tell)
-	if err != nil && !(errors.Is(err, errBroken) && errors.Is(err, io.ErrUnexpectedEOF)) {
+	if brokeOff := errors.Is(err, errBroken) && errors.Is(err, io.ErrUnexpectedEOF); err != nil && !brokeOff {
 		return err
 	}
 	// Only a process that ended well has written its last frame; and that what it wrote breaks off is explained by how it
