@@ -222,6 +222,26 @@ func (e *Engine) Segment(ctx context.Context, f *reel.Film, rung ladder.Rung, n 
 	return nil, fmt.Errorf("segment %d of %s: the store loses what it is given", n, t.key())
 }
 
+// maxName is more than any rendition's name has.
+const maxName = 64
+
+// Kept returns segment n of the rendition of that name, as [Rendition] tells it, if the store has it: the film need not be
+// open for that.
+func (e *Engine) Kept(ctx context.Context, ref reel.Ref, name string, n int) (*Segment, bool) {
+	if len(name) > maxName {
+		return nil, false
+	}
+	t := target{ref: ref, name: name}
+	artifact := t.segment(n)
+	object, ok := e.tools.Store.Find(ctx, artifact)
+	if !ok {
+		return nil, false
+	}
+	e.desk.touch(t.key(), n)
+	s, err := newSegment(artifact, object)
+	return s, err == nil // one that cannot be read is told by Segment
+}
+
 // Prewarm makes the first segment of each of the renditions when there is nothing more urgent to do.
 func (e *Engine) Prewarm(ctx context.Context, f *reel.Film, rungs []ladder.Rung) error {
 	for _, rung := range rungs {

@@ -87,13 +87,18 @@ func (d *Door) resolve(ctx context.Context, name string) (film.PlaybackID, film.
 	return "", film.Asset{}, film.NotReady("Asset is not ready")
 }
 
-// open opens the film of a public playback id of a ready asset. Where it is cut from something that must be encoded anew,
-// it waits for that as long as patience says.
-func (d *Door) open(ctx context.Context, name string, patience time.Duration) (watched, error) {
+// open opens the film of a public playback id of a ready asset, for a playlist.
+func (d *Door) open(ctx context.Context, name string) (watched, error) {
 	id, asset, err := d.resolve(ctx, name)
 	if err != nil {
 		return watched{}, err
 	}
+	return d.watch(ctx, id, asset, playlistPatience)
+}
+
+// watch opens the film of an asset. Where it is cut from something that must be encoded anew, it waits for that as long as
+// patience says.
+func (d *Door) watch(ctx context.Context, id film.PlaybackID, asset film.Asset, patience time.Duration) (watched, error) {
 	f, err := d.films.Open(ctx, reel.Of(asset), patience)
 	if err != nil {
 		return watched{}, err

@@ -40,7 +40,7 @@ func (d *Door) multivariant(w http.ResponseWriter, r *http.Request, name string)
 		door.Refuse(r.Context(), w, err)
 		return
 	}
-	watched, err := d.open(r.Context(), name, playlistPatience)
+	watched, err := d.open(r.Context(), name)
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return

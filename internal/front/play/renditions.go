@@ -57,9 +57,15 @@ func passed(f *passthrough.Film, r *passthrough.Rendition) rendition {
 // encodedRecipe stands in the URLs of renditions that are encoded; their names say with which settings.
 const encodedRecipe = "e1"
 
+// encodedType is the media type of encoded renditions.
+const encodedType = "video/mp4"
+
+func encodedSegment(s *jit.Segment) door.Content {
+	return door.Content{Type: encodedType, ETag: s.ETag, CacheControl: forever, Size: s.Size, Copy: s.Copy}
+}
+
 // made is a rendition that is encoded when it is watched.
 func made(r *jit.Rendition) rendition {
-	const contentType = "video/mp4"
 	return rendition{
 		Rendition: hls.Rendition{
 			Bandwidth: r.Bandwidth, Codec: r.Codec, Width: r.Width, Height: r.Height, Rate: r.Rate, Range: "SDR",
@@ -71,14 +77,14 @@ func made(r *jit.Rendition) rendition {
 			if err != nil {
 				return door.Content{}, err
 			}
-			return door.Bytes(b, contentType, etag, forever), nil
+			return door.Bytes(b, encodedType, etag, forever), nil
 		},
 		segment: func(ctx context.Context, n int) (door.Content, io.Closer, error) {
 			s, err := r.Segment(ctx, n)
 			if err != nil {
 				return door.Content{}, nil, err
 			}
-			return door.Content{Type: contentType, ETag: s.ETag, CacheControl: forever, Size: s.Size, Copy: s.Copy}, s, nil
+			return encodedSegment(s), s, nil
 		},
 	}
 }

@@ -34,11 +34,19 @@ func (d *Door) playlist(w http.ResponseWriter, r *http.Request) {
 
 // rendition serves what lies below one rendition: its playlist, its init segment, its segments.
 func (d *Door) rendition(w http.ResponseWriter, r *http.Request) {
+	id, asset, err := d.resolve(r.Context(), r.PathValue("playback"))
+	if err != nil {
+		door.Refuse(r.Context(), w, err)
+		return
+	}
+	if r.PathValue("recipe") == encodedRecipe && d.kept(w, r, asset) {
+		return
+	}
 	patience := reel.Patience
 	if r.PathValue("file") == playlistName {
 		patience = playlistPatience
 	}
-	watched, err := d.open(r.Context(), r.PathValue("playback"), patience)
+	watched, err := d.watch(r.Context(), id, asset, patience)
 	if err != nil {
 		door.Refuse(r.Context(), w, err)
 		return

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"filmcan/internal/derive/reel"
+	"filmcan/internal/film"
 	"filmcan/internal/front/door"
 )
 
@@ -34,6 +36,22 @@ func segment(w http.ResponseWriter, r *http.Request, one *rendition, file string
 		defer closer.Close()
 	}
 	serve(w, r, content)
+}
+
+// kept serves {n}.m4s of an encoded rendition if it is stored: most are, and a film takes longer to open than a file to
+// be sent.
+func (d *Door) kept(w http.ResponseWriter, r *http.Request, asset film.Asset) bool {
+	n, ok := segmentNumber(r.PathValue("file"))
+	if !ok {
+		return false
+	}
+	s, ok := d.engine.Kept(r.Context(), reel.Of(asset), r.PathValue("rendition"), n)
+	if !ok {
+		return false
+	}
+	defer s.Close()
+	serve(w, r, encodedSegment(s))
+	return true
 }
 
 // segmentNumber reads a segment's name. A number has one spelling: each segment has one URL.
