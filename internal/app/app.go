@@ -143,6 +143,7 @@ func (a *App) components(ctx context.Context) error {
 	uploads := upload.Default()
 	uploads.MaxInput = a.cfg.MaxInput
 	a.uploads = upload.New(uploads, a.catalog, a.store.Vault, a.intake.Recognize, signer, a.log)
+	a.uploads.YieldTo(a.derived.Yield)
 	a.webhooks = webhook.New(a.catalog, a.outbound, addresses, webhook.Default(), a.log)
 	return nil
 }

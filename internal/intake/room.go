@@ -9,13 +9,10 @@ import (
 	"time"
 
 	"filmcan/internal/film"
+	"filmcan/internal/keep/vault"
 )
 
 const (
-	// reserveMax and reservePart bound what ingests leave free for the rows and for what is begun: a gigabyte, or the
-	// twentieth part of a small disk.
-	reserveMax  = 1 << 30
-	reservePart = 20
 	// roomLook is after how many bytes a download looks whether there still is room.
 	roomLook = 8 << 20
 	// The pause of an ingest that waits for room grows with how long it has waited.
@@ -72,7 +69,7 @@ func (c *claim) want(bytes int64) error {
 	if !known {
 		return nil
 	}
-	need := max(0, bytes) + min(reserveMax, total/reservePart)
+	need := max(0, bytes) + vault.Reserve(total)
 	for _, other := range r.claims {
 		need += other
 	}
@@ -97,7 +94,7 @@ func (c *claim) took(bytes int64) error {
 	c.rooms.claims[c], c.since = left, 0
 	c.rooms.mu.Unlock()
 	free, total, known := c.rooms.ask()
-	if reserve := min(reserveMax, total/reservePart); known && free < reserve {
+	if reserve := vault.Reserve(total); known && free < reserve {
 		return c.rooms.lacks(left+reserve, fmt.Errorf("%d bytes are free, less than the reserve of %d", free, reserve))
 	}
 	return nil

@@ -332,6 +332,9 @@ func (v *visit) beginAnew(size int64) error {
 func (v *visit) extend(ctx context.Context, pending []byte) (answer, error) {
 	err := v.note()
 	if err == nil && !v.want.query {
+		err = v.room(int64(len(pending)))
+	}
+	if err == nil && !v.want.query {
 		err = v.append(ctx, pending)
 	}
 	if err != nil {
@@ -353,6 +356,21 @@ func (v *visit) extend(ctx context.Context, pending []byte) (answer, error) {
 	return v.finish(ctx)
 }
 
+// room asks whether what is still to come of the film has room, as far as that is known.
+func (v *visit) room(read int64) error {
+	end := v.want.total
+	if end == unknown {
+		end = v.want.end
+	}
+	switch {
+	case end == unknown:
+		return v.door.fits(read)
+	case end <= v.film.Size(): // it is there
+		return nil
+	}
+	return v.door.fits(end - v.film.Size())
+}
+
 // note keeps the film's length once it is told. A body without a length takes back what another one said of it, and so
 // does the first of a film: who was told of may have brought not a byte.
 func (v *visit) note() error {
@@ -365,6 +383,9 @@ func (v *visit) note() error {
 	return nil
 }
 
+// roomLook is after how many bytes an upload looks whether there still is room.
+const roomLook = 8 << 20
+
 // append stores pending and the rest of the body. The error is that of the line, of the vault, or of the look at the
 // film's head; what came before it is stored.
 func (v *visit) append(ctx context.Context, pending []byte) error {
@@ -375,7 +396,7 @@ func (v *visit) append(ctx context.Context, pending []byte) error {
 		return v.want.end - v.film.Size()
 	}
 	head := v.newHead()
-	synced := time.Now()
+	synced, looked := time.Now(), v.film.Size()
 	if err := v.store(ctx, pending, head); err != nil {
 		return err
 	}
@@ -399,6 +420,12 @@ func (v *visit) append(ctx context.Context, pending []byte) error {
 		}
 		if readErr != nil {
 			return readErr
+		}
+		if size := v.film.Size(); size-looked >= roomLook {
+			if err := v.door.fits(0); err != nil { // others take of it who do not ask
+				return err
+			}
+			looked = size
 		}
 		if now := time.Now(); now.Sub(synced) >= v.door.cfg.SyncAfter {
 			if err := v.film.Sync(); err != nil {

@@ -82,6 +82,9 @@ type Door struct {
 	look    Look
 	signer  *token.Signer
 	log     *slog.Logger
+	// room is asked how much room the films have, yield that so much of it be free.
+	room  func() (free, total int64, known bool)
+	yield func(free int64)
 
 	turns   turns
 	buffers sync.Pool
@@ -98,10 +101,29 @@ type Door struct {
 func New(cfg Config, catalog Catalog, v *vault.Vault, look Look, signer *token.Signer, log *slog.Logger) *Door {
 	d := &Door{
 		cfg: cfg.withDefaults(), catalog: catalog, vault: v, look: look, signer: signer, log: log,
+		room: v.Room, yield: func(int64) {},
 		turns: turns{uploads: map[film.UploadID]*turn{}}, looking: make(chan struct{}, 1), lines: map[*line]struct{}{},
 	}
 	d.looking <- struct{}{}
 	return d
+}
+
+// YieldTo names who is asked, without waiting, that so many bytes of the disk be free when an upload lacks room. It must
+// be called before the first request.
+func (d *Door) YieldTo(ask func(free int64)) { d.yield = ask }
+
+// fits says that there is no room for so many more bytes beside the reserve.
+func (d *Door) fits(bytes int64) error {
+	free, total, known := d.room()
+	if need := bytes + vault.Reserve(total); known && free < need {
+		d.yield(need)
+		return &film.Error{
+			Code: film.CodeUnavailable, Fault: film.FaultTransient,
+			Message: "There is no room to store this at the moment.",
+			Cause:   fmt.Errorf("%d bytes are free, %d needed", free, need),
+		}
+	}
+	return nil
 }
 
 // Handler serves everything under /upload/.

@@ -202,6 +202,10 @@ func (v *Vault) Room() (free, total int64, known bool) {
 	return free, total, err == nil
 }
 
+// Reserve is what whoever brings films leaves free on a disk of so many bytes, for the rows and for what is begun: a
+// gigabyte, or the twentieth part of a small disk.
+func Reserve(total int64) int64 { return min(1<<30, total/20) }
+
 // Stats counts what the vault did since it was made.
 type Stats struct {
 	BytesRead     int64 // of films, by readers and by Verify; manifests are not counted
