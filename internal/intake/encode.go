@@ -458,7 +458,10 @@ func (w *encoder) words(ctx context.Context, err error) error {
 	switch {
 	case unfit != nil, process && !e.Ours() && !e.NoRoom:
 		f := fail(whyUndecodable, err, "The input could not be decoded: it is %s, but what is in it is damaged, or in a form that is not supported.", w.view.kind.Name())
-		if unfit != nil {
+		switch {
+		case process && e.Limit == ffmpeg.LimitMemory:
+			f.message = fmt.Sprintf("The input is %s, but decoding it takes more memory than any film is given: its pictures are too large, or too many of them refer to others.", w.view.kind.Name())
+		case unfit != nil:
 			f.message = fmt.Sprintf("The input is %s, but could not be decoded: %s.", w.view.kind.Name(), unfit.Reason)
 		}
 		if f.reasons = w.view.plan.reasons; len(f.reasons) == 0 {

@@ -20,6 +20,8 @@ func dimensions(m *models, _ Places) []File {
 			return oneTrack(avc(320, 180, sps, pps), 320, sized(first), sized(next))
 		})},
 		{Name: "h264-grows.mp4", Why: "the index says 320, parameters between its pictures 16000: half of them are not decoded", body: later(func() []byte { return growing() })},
+		// What is largest of what is taken, in the deepest format, with as many references as there can be: 226 MB each.
+		{Name: "h264-8k-deep.mp4", Why: "to decode it takes more memory than a film is given", Memory: 4608 << 20, body: later(func() []byte { return deep(60) })},
 		{Name: "h264-16000.mkv", Type: "video/x-matroska", Why: many, Upload: true, body: later(func() []byte {
 			sps, pps, first, next := h264(1000, 1000)
 			private := cat([]byte{1, sps[1], sps[2], sps[3], 0xff, 0xe1}, be16(uint16(len(sps))), sps, []byte{1}, be16(uint16(len(pps))), pps)
@@ -81,6 +83,46 @@ func vast(wide, high uint64, frames int) []byte {
 	}
 	side := uint16(min(65535, 16*wide))
 	return oneTrack(avc(side, uint16(min(65535, 16*high)), sps, pps), side, list...)
+}
+
+// deep is H.264 of 8192x4608 pixels of 10 bits in 4:4:4, each picture with sixteen before it in memory.
+func deep(frames int) []byte {
+	const wide, high = 512, 288
+	w := &bitWriter{}
+	w.u(8, 0x67)
+	w.u(24, 244<<16|62) // high 4:4:4 predictive, level 6.2
+	w.ue(0, 3)          // id, 4:4:4
+	w.u(1, 0)           // its planes together
+	w.ue(2, 2)          // 10 bits
+	w.u(2, 0)           // no bypass, no scaling lists
+	w.ue(12, 2, 16)     // frame numbers of 16 bits, order as decoded, sixteen references
+	w.u(1, 0)
+	w.ue(wide-1, high-1)
+	w.u(4, 0b1100)
+	sps := w.end()
+	_, pps, _, _ := h264(1, 1)
+
+	w = &bitWriter{}
+	w.u(8, 0x65)
+	w.ue(0, 7, 0)
+	w.u(16, 0)
+	w.ue(0)
+	w.u(2, 0)
+	w.ue(0, 1)
+	for range wide * high {
+		w.u(9, 0b001001111) // I_16x16, DC, nothing left of three planes
+	}
+	list := [][]byte{sized(w.end())}
+	for n := 1; n < frames; n++ {
+		w = &bitWriter{}
+		w.u(8, 0x41)
+		w.ue(0, 5, 0)
+		w.u(16, uint64(n))
+		w.u(3, 0)
+		w.ue(0, 1, wide*high)
+		list = append(list, sized(w.end()))
+	}
+	return oneTrack(avc(16*wide, 16*high, sps, pps), 16*wide, list...)
 }
 
 // growing is H.264 whose later pictures come with other parameters than the index has.

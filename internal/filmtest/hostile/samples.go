@@ -20,6 +20,15 @@ func samples(m *models, _ Places) []File {
 		t := track{handler: kind, scale: 8000, length: uint32(n), width: 320, height: 180, entry: entry}
 		return []piece{{data: head, hole: int64(n)}, {data: moov(t, counted(uint32(n), uint32(len(head))))}}
 	}
+	// followed is the same with a first sample that is one.
+	followed := func(entry, first []byte, n int) []piece {
+		head := cat(ftyp("qt  "), claim("mdat", uint32(8+len(first)+n)), first)
+		t := track{handler: "vide", scale: 8000, length: uint32(n + 1), width: 320, height: 180, entry: entry}
+		at := uint32(len(head) - len(first))
+		tables := cat(full("stts", 0, be32(1, uint32(n+1), 1)), full("stsc", 0, be32(2, 1, 1, 1, 2, uint32(n), 1)),
+			full("stsz", 0, be32(0, uint32(n+1), uint32(len(first))), repeat(be32(1), n)), full("stco", 0, be32(2, at, uint32(len(head)))))
+		return []piece{{data: head, hole: int64(n)}, {data: moov(t, tables)}}
+	}
 	fragments := func(n int) []byte {
 		sps, pps, first, _ := h264(20, 12)
 		init := box("moov", moov(track{handler: "vide", scale: 25, width: 320, height: 192, entry: avc(320, 192, sps, pps)},
@@ -49,9 +58,13 @@ func samples(m *models, _ Places) []File {
 		{Name: "all-claim.mp4", Why: many, body: whole(movie(track{handler: "soun", scale: 8000, entry: pcm, tables: counted(math.MaxUint32, 48)}, zero(64)))},
 		{Name: "hundred-million.mp4", Why: "its tables hold together, but there are four milliseconds of it: too little for a packet of sound", body: whole(movie(track{handler: "soun", scale: 8000, entry: pcm, tables: counted(100_000_000, 48)}, zero(64)))},
 		{Name: "half-a-million.mov", Type: "video/quicktime", Want: Ready, Why: "a minute of sound, a byte each: tables may say so", body: func() []piece { return backed(pcm, "soun", 500_000) }},
-		{Name: "half-a-million-pictures.mov", Type: "video/quicktime", Why: "frames of a byte are no pictures", Open: "it is known only when all of them were tried, which takes longer than 30 s", body: func() []piece {
+		{Name: "half-a-million-pictures.mov", Type: "video/quicktime", Why: "frames of a byte are no pictures", body: func() []piece {
 			sps, pps, _, _ := h264(20, 12)
 			return backed(avc(320, 192, sps, pps), "vide", 500_000)
+		}},
+		{Name: "one-picture-and-half-a-million.mov", Type: "video/quicktime", Why: "behind its first frame there are none", body: func() []piece {
+			sps, pps, first, _ := h264(20, 12)
+			return followed(avc(320, 192, sps, pps), sized(first), 500_000)
 		}},
 		{Name: "stsz-40mb.mp4", Why: missing, body: later(func() []byte {
 			n := uint32(5_000_000)

@@ -13,6 +13,9 @@ const (
 	LimitWall   Limit = "wall time"
 	LimitCPU    Limit = "CPU time"
 	LimitOutput Limit = "output size"
+	LimitMemory Limit = "memory"
+	// LimitErrors: it complained on and on, and made nothing of its input.
+	LimitErrors Limit = "errors"
 )
 
 // Error is a process that did not do its work. It says nothing for customers: what ffmpeg prints names paths of ours.

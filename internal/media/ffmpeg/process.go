@@ -28,6 +28,9 @@ type job struct {
 	stdin   io.Reader // nil: nothing
 	stdout  io.Writer // nil: nowhere
 	started *atomic.Int64
+	// made, if it is not nil, is how many bytes it has made so far: one that makes nothing of its input may not complain for
+	// ever.
+	made func() int64
 }
 
 // noRoom is what ffmpeg prints of ENOSPC in the locale that it is given.
@@ -37,6 +40,9 @@ var (
 	errTooMuch = errors.New("it printed more than anyone wants to read")
 	errWall    = errors.New("it took too long")
 	errOutput  = errors.New("it wrote too much")
+	errMemory  = errors.New("it needs more memory than it may have")
+
+	errComplaints = errors.New("it made nothing of its input")
 )
 
 // watchEvery is how often the output's size is looked at. On Linux the kernel holds the limit too, at once.
@@ -54,7 +60,7 @@ func (r *Runner) run(ctx context.Context, j job) error {
 	if err != nil {
 		return &Error{Program: j.name, Unstarted: true, Cause: err}
 	}
-	var stderr tail
+	stderr := complaints{made: j.made, stop: stop}
 	cmd.Dir = "/"
 	if j.output != "" {
 		cmd.Dir = filepath.Dir(j.output)
@@ -104,8 +110,15 @@ func (r *Runner) run(ctx context.Context, j job) error {
 		e.Limit = LimitWall
 	case errors.Is(cause, errOutput):
 		e.Limit = LimitOutput
+	case errors.Is(cause, errMemory):
+		e.Limit = LimitMemory
+	case errors.Is(cause, errComplaints):
+		e.Limit = LimitErrors
 	default:
 		e.Limit, e.Killed = endOf(err, j.limits)
+		if e.Limit == "" && !e.Ours() && unserved([]byte(strings.Join(e.Lines, "\n"))) > 0 {
+			e.Limit = LimitMemory
+		}
 	}
 	return e
 }
@@ -184,12 +197,20 @@ func watchOutput(ctx context.Context, path string, limit int64, stop func()) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if info, err := os.Lstat(path); err == nil && info.Size() > limit {
+			if sizeOf(path) > limit {
 				stop()
 				return
 			}
 		}
 	}
+}
+
+func sizeOf(path string) int64 {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // killGroup ends the process and all that it started. A group that is gone already is fine.

@@ -59,7 +59,7 @@ func Default() Config {
 		Remux: Limits{Memory: 2 << 30, CPU: time.Hour, Wall: 2 * time.Hour, Output: 1 << 40, Files: 64, Nice: 15},
 		// Nothing is written to files by these but the sound. A film of 12 h takes days of processor time at 2160p.
 		Encode:    Limits{Memory: 4 << 30, CPU: 6 * time.Hour, Wall: 12 * time.Hour, Output: 1 << 20, Files: 64, Nice: 5},
-		Transcode: Limits{Memory: 6 << 30, CPU: 30 * 24 * time.Hour, Wall: 10 * 24 * time.Hour, Output: 1 << 40, Files: 64, Nice: 15},
+		Transcode: Limits{Memory: 4 << 30, CPU: 30 * 24 * time.Hour, Wall: 10 * 24 * time.Hour, Output: 1 << 40, Files: 64, Nice: 15},
 		Threads:   min(8, runtime.NumCPU()),
 	}
 }
@@ -120,7 +120,7 @@ func (r *Runner) Probe(ctx context.Context, in Input) (*Probe, error) {
 	out := &bounded{limit: 1 << 20}
 	err = r.run(ctx, job{
 		program: r.cfg.FFprobe, name: "ffprobe", args: probeArgs(in), limits: r.cfg.Probe, stdin: in.Reader, stdout: out,
-		started: &r.stats.probes,
+		started: &r.stats.probes, made: func() int64 { return 0 }, // it prints what it found at its end
 	})
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 type Session struct {
 	stdin  *os.File // nil where the process reads by itself
 	stdout *os.File
+	taken  atomic.Int64 // bytes of stdout
 
 	stop context.CancelCauseFunc
 	done chan struct{}
@@ -37,6 +38,8 @@ type start struct {
 	fed     bool
 	stdin   io.Reader
 	started *atomic.Int64
+	// earlier is about how many bytes it will skip, because an earlier process made them.
+	earlier int64
 }
 
 // open starts a process whose output is read by the caller. ended, if it is not nil, is called when the process is gone.
@@ -60,6 +63,7 @@ func (r *Runner) open(ctx context.Context, st start, ended func()) (*Session, er
 	go func() {
 		s.err = r.run(limited, job{
 			program: r.cfg.FFmpeg, name: "ffmpeg", args: st.args, limits: st.limits, stdin: st.stdin, stdout: outW, started: st.started,
+			made: func() int64 { return st.earlier + s.taken.Load() },
 		})
 		// Ours of the child's ends: now the other sides see the end of the file.
 		_ = outW.Close()
@@ -102,10 +106,16 @@ func (s *Session) CloseInput() error { return s.stdin.Close() }
 
 // Stdout is what the process writes: a fragmented MP4 with one frame per fragment, in the order of decoding. After its
 // end, Wait tells whether the process ended well.
-func (s *Session) Stdout() io.Reader { return s.stdout }
+func (s *Session) Stdout() io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		n, err := s.stdout.Read(p)
+		s.taken.Add(int64(n))
+		return n, err
+	})
+}
 
 // Packets reads Stdout packet by packet. It is called once.
-func (s *Session) Packets() *mp4.FragmentReader { return mp4.NewFragmentReader(s.stdout) }
+func (s *Session) Packets() *mp4.FragmentReader { return mp4.NewFragmentReader(s.Stdout()) }
 
 // Wait waits for the process to end. Its error is an [*Error], or the cause of the end of the context.
 func (s *Session) Wait() error {

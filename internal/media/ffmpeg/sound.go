@@ -88,6 +88,6 @@ func (r *Runner) Sound(ctx context.Context, in Input, out string, a SoundArgs, m
 	limits.Output = min(limits.Output, maxOutput)
 	return r.run(ctx, job{
 		program: r.cfg.FFmpeg, name: "ffmpeg", args: soundArgs(in, out, a), limits: limits, stdin: in.Reader, output: out,
-		started: &r.stats.sounds,
+		started: &r.stats.sounds, made: func() int64 { return sizeOf(out) },
 	})
 }

@@ -2,6 +2,7 @@ package ffmpeg
 
 import (
 	"bytes"
+	"context"
 	"strings"
 )
 
@@ -53,4 +54,46 @@ func (b *bounded) Write(p []byte) (int, error) {
 		return 0, errTooMuch
 	}
 	return b.buf.Write(p)
+}
+
+// complaints are what a process prints, its last lines kept. They end it where they show that nothing will come of it. It is
+// used by one goroutine.
+type complaints struct {
+	tail
+
+	// made is how many bytes of output there are so far; nil where nobody asks.
+	made func() int64
+	stop context.CancelCauseFunc
+
+	printed  int64
+	unserved int
+}
+
+const (
+	// mostUnserved is how often a process may get no memory: a broken picture may ask for more than there is, and the next
+	// ones do not.
+	mostUnserved = 64
+	// mostComplaints is what a process may print before it has made anything: some twenty thousand pictures that are none. For
+	// each byte that it makes it may print so many more.
+	mostComplaints    = 4 << 20
+	complaintsPerByte = 256
+)
+
+// unserved counts what ffmpeg, its decoders and x264 print where they get no memory.
+func unserved(p []byte) (n int) {
+	for _, words := range []string{"Cannot allocate memory", "get_buffer() failed", "malloc of size"} {
+		n += bytes.Count(p, []byte(words))
+	}
+	return n
+}
+
+func (c *complaints) Write(p []byte) (int, error) {
+	c.printed += int64(len(p))
+	if c.unserved += unserved(p); c.unserved >= mostUnserved {
+		c.stop(errMemory)
+	}
+	if c.made != nil && c.printed > mostComplaints && c.printed > mostComplaints+complaintsPerByte*c.made() {
+		c.stop(errComplaints)
+	}
+	return c.tail.Write(p)
 }

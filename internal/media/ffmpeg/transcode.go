@@ -48,6 +48,23 @@ const maxRate = 120
 // one that is longer shows.
 const maxSeconds = 12*3600 + 60
 
+// Pictures larger than those of 4K are decoded by few threads: each of them holds pictures of its own.
+const (
+	largePixels  = 4096 * 2304
+	largeThreads = 2
+)
+
+// decoders is how many threads decode pictures of that size.
+func decoders(p Picture, threads int) int {
+	if p.Width*p.Height > largePixels {
+		return min(largeThreads, threads)
+	}
+	return threads
+}
+
+// leastPacket is about how many bytes a packet has at least, with what is around it.
+const leastPacket = 128
+
 // group is the seconds from one key frame to the next.
 const group = 2
 
@@ -92,7 +109,7 @@ func (in Input) timing(beside []int) (before, after []string) {
 
 func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	before, after := in.timing(a.Beside)
-	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin", "-threads:v", strconv.Itoa(threads)}, before...)
+	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin", "-threads:v", strconv.Itoa(decoders(a.Picture, threads))}, before...)
 	args = append(args, input(in)...)
 	// Frames that do not come after the one before are dropped: a muxer would move them.
 	filters := ""
@@ -130,5 +147,6 @@ func (r *Runner) Transcode(ctx context.Context, in Input, a TranscodeArgs) (*Ses
 	}
 	return r.open(ctx, start{
 		args: transcodeArgs(in, a, r.cfg.Threads), limits: r.cfg.Transcode, stdin: in.Reader, started: &r.stats.transcodes,
+		earlier: a.Skip * leastPacket,
 	}, nil)
 }
