@@ -18,7 +18,7 @@ import (
 )
 
 // Recipe is the version of the way in which everything here is made.
-const Recipe = 1
+const Recipe = 2
 
 // Config of an [Exporter]. Zero values take those of [Default].
 type Config struct {

@@ -257,7 +257,7 @@ type Cuts struct {
 	picturesTag, soundTag string
 	video, audio          []int64
 	rate, peak            mp4.Rate
-	average               int64
+	bandwidth             int64
 }
 
 func newCuts(pictures, sound *mp4.Track) (*Cuts, error) {
@@ -270,7 +270,7 @@ func newCuts(pictures, sound *mp4.Track) (*Cuts, error) {
 		for _, p := range t.Segments() {
 			c.video = append(c.video, p.Duration)
 		}
-		c.rate, c.peak, c.average = t.Track().FrameRate(), peak(t), average(t.Track())
+		c.rate, c.peak, c.bandwidth = t.Track().FrameRate(), peak(t), bandwidth(t.Track())
 	}
 	if r := plan.Audio; r != nil {
 		for _, s := range r.Segments {
@@ -312,25 +312,29 @@ func peak(t *cmaf.Timeline) mp4.Rate {
 	return most
 }
 
-// average is the bit rate of a track.
-func average(t *mp4.Track) int64 {
-	var size int64
+// bandwidth is the average bit rate of pictures, and at least one and a half times the bits of the largest: renditions are
+// encoded with twice the rate for a second as their buffer, half of which a picture may take. Where little moves, or slides are shown,
+// the average alone would leave the lower half of key frames without bits.
+func bandwidth(t *mp4.Track) int64 {
+	var size, largest int64
 	for i := range t.Len() {
 		size += int64(t.Size(i))
+		largest = max(largest, int64(t.Size(i)))
 	}
 	start, end := t.Span()
-	return int64(math.Ceil(float64(size) * 8 * float64(t.Timescale) / float64(max(1, end-start))))
+	average := int64(math.Ceil(float64(size) * 8 * float64(t.Timescale) / float64(max(1, end-start))))
+	return max(average, largest*8*3/2)
 }
 
 // VideoRate is the usual rate of the pictures, PeakRate that of the segment with the most of them for its length,
-// VideoBandwidth their average bit rate as they lie in the film.
+// VideoBandwidth the bit rate that they need as they lie in the film: on average, and for the largest of them.
 func (c *Cuts) VideoRate() mp4.Rate { return c.rate }
 
 // PeakRate is described at VideoRate.
 func (c *Cuts) PeakRate() mp4.Rate { return c.peak }
 
 // VideoBandwidth is described at VideoRate.
-func (c *Cuts) VideoBandwidth() int64 { return c.average }
+func (c *Cuts) VideoBandwidth() int64 { return c.bandwidth }
 
 // VideoTag names the bytes that the pictures are cut from, AudioTag those of the sound.
 func (c *Cuts) VideoTag() string { return c.picturesTag }

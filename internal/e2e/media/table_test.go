@@ -17,6 +17,10 @@ type row struct {
 	reasons string
 	// shape is the aspect ratio, 16:9 if empty; tier the resolution tier, 720p if empty.
 	shape, tier string
+	// most is the max_resolution_tier that is asked for, 1080p if empty.
+	most string
+	// sizes are those of the renditions in their order; if empty, the first is of the film's size, and the others are not looked at.
+	sizes string
 	// encoded: no rendition is passed through, because key frames lie too far apart.
 	encoded bool
 	// color is the tolerance of colours, FaithfulColor if 0; 0 with hues.
@@ -59,8 +63,9 @@ var rows = map[string]row{
 	"no sound":            {master: source},
 	"mono":                {master: source},
 
-	"groups of 30 s":                 {master: source, reasons: "video_gop_size"},
-	"groups of 12 s":                 {master: source, encoded: true, quick: true},
+	"groups of 21 s":                 {master: source, reasons: "video_gop_size"},
+	"groups of 12 s":                 {master: source, encoded: true, sizes: "480x270 640x360", quick: true},
+	"slide show":                     {master: source, reasons: "video_frame_rate video_gop_size", encoded: true, sizes: "480x270 640x360"},
 	"open groups":                    {master: source, reasons: "unexpected_media_file_parameters", quick: true},
 	"interlaced, top first":          {master: source, reasons: "unexpected_media_file_parameters"},
 	"interlaced, bottom first":       {master: source, reasons: "unexpected_media_file_parameters"},
@@ -74,7 +79,7 @@ var rows = map[string]row{
 	"upside down":                    {master: source},
 	"phone":                          {master: composed, shape: "9:16"},
 	"phone hevc":                     {master: source, shape: "9:16"},
-	"wide pixels":                    {master: source, reasons: "pixel_aspect_ratio", shape: "64:27"},
+	"wide pixels":                    {master: source, reasons: "pixel_aspect_ratio", shape: "64:27", sizes: "426x180"},
 	"5.1":                            {master: source},
 	"7.1":                            {master: source},
 
@@ -101,8 +106,8 @@ var rows = map[string]row{
 	"gif":               {master: made, reasons: "video_codec", color: oracle.RoughColor},
 	"h264 10 bits":      {master: made, reasons: "unsupported_pixel_format"},
 	"h264 4:2:2":        {master: made, reasons: "unsupported_pixel_format"},
-	"odd size":          {master: made, reasons: "video_codec", shape: "71:40"},
-	"odd lines":         {master: made, reasons: "audio_codec video_codec", lead: packet, shape: "71:40"},
+	"odd size":          {master: made, reasons: "video_codec", shape: "71:40", sizes: "852x480 640x360 480x270"},
+	"odd lines":         {master: made, reasons: "audio_codec video_codec", lead: packet, shape: "71:40", sizes: "426x240"},
 	"5.1 ac3":           {master: made, reasons: "audio_codec", clock: millisecond, lead: packet},
 	"dts mkv":           {master: made, reasons: "audio_codec", clock: millisecond, lead: packet},
 	"dts mov":           {master: made, reasons: "audio_codec", delay: 0.0121},
@@ -118,6 +123,14 @@ var rows = map[string]row{
 	"wrap":              {master: made, reasons: "audio_codec video_codec", lead: packet},
 	"late pictures mkv": {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
 	"late sound mkv":    {master: made, reasons: "audio_codec video_codec", clock: millisecond, lead: packet},
+
+	"above 1080p":           {master: made, reasons: "video_bitrate video_resolution", tier: "1080p", sizes: "1920x1080 1280x720 854x480 640x360 480x270"},
+	"above 1080p, portrait": {master: made, reasons: "video_bitrate video_resolution", tier: "1080p", shape: "9:16", sizes: "1080x1920 720x1280 480x854 360x640 270x480"},
+	"above 1080p, wide":     {master: made, reasons: "video_resolution", tier: "1080p", shape: "12:5", clock: millisecond, sizes: "1920x800 1152x480 864x360 648x270"},
+	"above 1440p":           {master: made, reasons: "video_bitrate video_resolution", most: "1440p", tier: "1440p", sizes: "2560x1440 1920x1080 1280x720 854x480 640x360 480x270"},
+	"above 1440p, square":   {master: made, reasons: "video_codec video_resolution", most: "1440p", tier: "2160p", shape: "1:1", clock: millisecond, sizes: "2560x2560 2160x2160 1440x1440 1080x1080 720x720 480x480 360x360 270x270"},
+	"above 2160p":           {master: made, reasons: "video_bitrate video_resolution", most: "2160p", tier: "2160p", sizes: "3840x2160 2560x1440 1920x1080 1280x720 854x480 640x360 480x270"},
+	"within 2160p":          {master: source, most: "2160p", tier: "2160p", sizes: "3840x2160 2560x1440 1920x1080 1280x720 854x480 640x360 480x270"},
 
 	"mkv":             {master: copied, clock: millisecond, lead: packet, quick: true},
 	"ts":              {master: copied, lead: packet},

@@ -81,6 +81,13 @@ func (s Spec) Frames() []Frame {
 	if s.Video == None {
 		return nil
 	}
+	if len(s.Shown) > 0 {
+		list := make([]Frame, len(s.Shown))
+		for n, d := range s.Shown {
+			list[n] = Frame{Number: n, Num: d.Milliseconds(), Den: 1000}
+		}
+		return list
+	}
 	rate := s.Rate
 	step := 1
 	if s.Fields {

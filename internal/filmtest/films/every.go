@@ -8,6 +8,12 @@ type Named struct {
 	Spec Spec
 }
 
+// large is a film of few pictures, and no more than that.
+func large(s Spec) Spec {
+	s.Audio, s.Duration, s.Rate = None, time.Second, Rate{12, 1}
+	return s
+}
+
 // Every returns a film of each kind that filmcan must be right for, small: three seconds of a card where nothing else is
 // the point.
 func Every() []Named {
@@ -34,8 +40,9 @@ func Every() []Named {
 		{"mono", Spec{Channels: 1, AudioRate: 44100}},
 
 		// Masters that stay, with a base.
-		{"groups of 30 s", Spec{Width: 640, Height: 360, BFrames: 2, GOP: 30 * time.Second, Duration: 32 * time.Second}},
+		{"groups of 21 s", Spec{Rate: Rate{10, 1}, BFrames: 2, GOP: 21 * time.Second, Duration: 22 * time.Second}},
 		{"groups of 12 s", Spec{Width: 640, Height: 360, BFrames: 2, GOP: 12 * time.Second, Duration: 14 * time.Second}},
+		{"slide show", Spec{Width: 640, Height: 360, Shown: []time.Duration{0, 90 * time.Second, 150 * time.Second}, Duration: 160 * time.Second}},
 		{"open groups", Spec{Width: 640, Height: 360, BFrames: 2, OpenGOP: true, Duration: 9 * time.Second}},
 		{"interlaced, top first", Spec{Interlaced: true, Fields: true}},
 		{"interlaced, bottom first", Spec{Interlaced: true, Fields: true, BottomFirst: true}},
@@ -94,6 +101,15 @@ func Every() []Named {
 		{"wrap", Spec{Container: TS, Video: MPEG2, Audio: AC3, Begin: 95442200 * ms}},
 		{"late pictures mkv", Spec{Container: MKV, Video: VP9, Audio: Opus, PictureOffset: 500 * ms}},
 		{"late sound mkv", Spec{Container: MKV, Video: VP9, Audio: Opus, AudioOffset: 700 * ms}},
+
+		// Larger than a tier.
+		{"above 1080p", large(Spec{Width: 2560, Height: 1440})},
+		{"above 1080p, portrait", large(Spec{Width: 1440, Height: 2560, Rotation: 90})},
+		{"above 1080p, wide", large(Spec{Container: MKV, Video: HEVC, Width: 2400, Height: 1000})},
+		{"above 1440p", large(Spec{Width: 3840, Height: 2160})},
+		{"above 1440p, square", large(Spec{Container: WebM, Video: VP9, Width: 2600, Height: 2600})},
+		{"above 2160p", large(Spec{Width: 4608, Height: 2592})},
+		{"within 2160p", large(Spec{Width: 3840, Height: 2160, MaxRate: 9_000_000})},
 
 		// Copied masters.
 		{"mkv", Spec{Container: MKV, BFrames: 2}},

@@ -128,6 +128,13 @@ func pictures(s Spec) string {
 	if s.VariableRate {
 		g.WriteString(",select='not(eq(mod(n,7),3))',settb=1/90000,setpts='PTS+90*mod(N*7919,5)'")
 	}
+	if len(s.Shown) > 0 {
+		at := "0"
+		for n, d := range s.Shown {
+			at += fmt.Sprintf("+eq(N,%d)*%d", n, ticks(d, 90000))
+		}
+		fmt.Fprintf(&g, ",trim=end_frame=%d,settb=1/90000,setpts='%s'", len(s.Shown), at)
+	}
 	switch {
 	case s.Fields && s.BottomFirst:
 		g.WriteString(",tinterlace=interleave_bottom,setfield=bff")
@@ -233,7 +240,7 @@ func videoCodec(s Spec) []string {
 	if s.PictureOffset > 0 {
 		args = append(args, "-fps_mode", "passthrough")
 	}
-	if s.VariableRate {
+	if s.VariableRate || len(s.Shown) > 0 {
 		args = append(args, "-fps_mode", "passthrough", "-enc_time_base", "1:90000")
 		if s.boxes() {
 			args = append(args, "-video_track_timescale", "90000")

@@ -99,9 +99,11 @@ type Spec struct {
 	Rate          Rate
 	// VariableRate drops every seventh frame and moves the others by up to 4 ms.
 	VariableRate bool
-	BFrames      int
-	GOP          time.Duration
-	OpenGOP      bool // needs BFrames
+	// Shown makes the film a slide show: its only pictures are shown at these times. MP4 and MOV only.
+	Shown   []time.Duration
+	BFrames int
+	GOP     time.Duration
+	OpenGOP bool // needs BFrames
 	// Packed puts each B-frame into one piece with the frame before it, as DivX and Xvid did for AVI. MPEG4 in AVI only.
 	Packed     bool
 	Interlaced bool
@@ -232,6 +234,8 @@ func (s Spec) validate() error {
 		return fmt.Errorf("edits need an MP4 with its moov last, not %s", s.Container)
 	case (s.Fields || s.BottomFirst) && !s.Interlaced, (s.MirrorX || s.MirrorY) && s.Rotation != 0:
 		return errors.New("fields of a film that is not interlaced, or turned and mirrored")
+	case len(s.Shown) > 0 && !s.boxes():
+		return fmt.Errorf("a slide show needs an MP4 or MOV, not %s", s.Container)
 	case s.Packed && (s.Container != AVI || s.Video != MPEG4):
 		return fmt.Errorf("packed frames need MPEG-4 in AVI, not %s in %s", s.Video, s.Container)
 	case s.Keep < 1 || s.Keep > 100:

@@ -34,6 +34,7 @@ type Rendition struct {
 	Playlist hlstest.Playlist
 	// Variant has the attributes of the first EXT-X-STREAM-INF that names it; empty for sound beside pictures.
 	Width, Height int
+	Bandwidth     int64
 	Codecs        string
 	Sound         bool // an EXT-X-MEDIA names it
 	Init          []byte
@@ -102,8 +103,9 @@ func (g Getter) rendition(ctx context.Context, link, uri string) (*Rendition, er
 }
 
 var (
-	size   = regexp.MustCompile(`RESOLUTION=(\d+)x(\d+)`)
-	codecs = regexp.MustCompile(`CODECS="([^"]*)"`)
+	size      = regexp.MustCompile(`RESOLUTION=(\d+)x(\d+)`)
+	bandwidth = regexp.MustCompile(`[:,]BANDWIDTH=(\d+)`)
+	codecs    = regexp.MustCompile(`CODECS="([^"]*)"`)
 )
 
 // describe reads what the multivariant playlist says of a rendition.
@@ -118,6 +120,9 @@ func describe(r *Rendition, multivariant string) {
 			if m := size.FindStringSubmatch(before); m != nil {
 				r.Width, _ = strconv.Atoi(m[1])
 				r.Height, _ = strconv.Atoi(m[2])
+			}
+			if m := bandwidth.FindStringSubmatch(before); m != nil {
+				r.Bandwidth, _ = strconv.ParseInt(m[1], 10, 64)
 			}
 			if m := codecs.FindStringSubmatch(before); m != nil {
 				r.Codecs = m[1]

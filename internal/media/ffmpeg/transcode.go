@@ -44,6 +44,9 @@ type TranscodeArgs struct {
 // maxRate is how many frames per second a made film has at most.
 const maxRate = 120
 
+// leastRate is the lowest rate that the rate control is told of.
+const leastRate = 24
+
 // maxSeconds is where an encode ends, whatever times its input jumps to: a little more than what a film may last, so that
 // one that is longer shows.
 const maxSeconds = 12*3600 + 60
@@ -133,7 +136,13 @@ func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	}
 	filters += fmt.Sprintf(",%s,setpts='round(PTS+%s/TB)'", upright.filters(a.Settings.Width, a.Settings.Height), later)
 	args = append(args, "-map", "0:"+strconv.Itoa(a.Stream), "-an", "-sn", "-dn", "-vf", filters)
-	args = append(args, x264(a.Settings, fps(a.Rate), threads)...)
+	// The rate control must not see how long pictures are shown: it would starve those before one that stands for minutes. The rate
+	// is that of the film, and where that is sparse the lowest that bursts may have.
+	rate := a.Rate
+	if rate.Num < leastRate*rate.Den {
+		rate = Ratio{Num: leastRate, Den: 1}
+	}
+	args = append(args, x264(a.Settings, ":force-cfr=1"+fps(rate), threads)...)
 	args = append(args, "-t", strconv.Itoa(maxSeconds), "-force_key_frames", fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+%d))", group))
 	return append(append(args, packets("+frag_discont")...), after...)
 }

@@ -27,7 +27,7 @@ type Film struct {
 	// Width and Height as displayed: turned, with square pixels.
 	Width, Height int
 	Rate          Rate
-	// Bandwidth is the pictures' average bit rate; 0 is unknown.
+	// Bandwidth is the bit rate that the pictures need; 0 is unknown.
 	Bandwidth int64
 }
 
