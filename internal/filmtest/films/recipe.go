@@ -129,11 +129,11 @@ func pictures(s Spec) string {
 		g.WriteString(",select='not(eq(mod(n,7),3))',settb=1/90000,setpts='PTS+90*mod(N*7919,5)'")
 	}
 	if len(s.Shown) > 0 {
-		at := "0"
+		fmt.Fprintf(&g, ",trim=end_frame=%d,settb=1/90000,setpts='0", len(s.Shown))
 		for n, d := range s.Shown {
-			at += fmt.Sprintf("+eq(N,%d)*%d", n, ticks(d, 90000))
+			fmt.Fprintf(&g, "+eq(N,%d)*%d", n, ticks(d, 90000))
 		}
-		fmt.Fprintf(&g, ",trim=end_frame=%d,settb=1/90000,setpts='%s'", len(s.Shown), at)
+		g.WriteString("'")
 	}
 	switch {
 	case s.Fields && s.BottomFirst:
