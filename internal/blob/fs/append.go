@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -77,33 +76,19 @@ func (s *Store) ReplaceAppend(_ context.Context, key string, content []byte) (bl
 }
 
 func (s *Store) appendTo(f File, dir string, size int64) blob.Appending {
-	a := &appending{file: f, writer: ofFile{f}, syncName: func() error { return s.syncDir(dir) }}
+	a := &appending{file: f, syncName: func() error { return s.syncDir(dir) }}
 	a.size.Store(size)
 	if real, ok := f.(diskFile); ok {
-		a.writer = writerOf(real.File)
 		return fileAppending{a, real.File}
 	}
 	return a
 }
 
-// fileWriter writes into a file that another has open, and closes nothing but what it opened itself.
-type fileWriter interface {
-	io.WriterAt
-	io.Closer
-}
-
-// ofFile writes as the file does.
-type ofFile struct{ io.WriterAt }
-
-// Close has nothing to free.
-func (ofFile) Close() error { return nil }
-
 // appending is a file that grows.
 type appending struct {
-	file   File
-	writer fileWriter // into file
-	size   atomic.Int64
-	dirty  bool // the file ends in bytes that are not counted in size; writer's goroutine only
+	file  File
+	size  atomic.Int64
+	dirty bool // the file ends in bytes that are not counted in size; writer's goroutine only
 
 	syncName func() error
 }
@@ -116,7 +101,7 @@ type fileAppending struct {
 func (a fileAppending) File() *os.File { return a.real }
 
 func (a *appending) Size() int64  { return a.size.Load() }
-func (a *appending) Close() error { return errors.Join(a.writer.Close(), a.file.Close()) }
+func (a *appending) Close() error { return a.file.Close() }
 func (a *appending) Sync() error  { return explain(a.file.Sync()) }
 
 // SyncName syncs the folder.
@@ -129,7 +114,7 @@ func (a *appending) Write(p []byte) (int, error) {
 			return 0, fmt.Errorf("cut back a partial write: %w", err)
 		}
 	}
-	n, err := a.writer.WriteAt(p, size)
+	n, err := a.file.WriteAt(p, size)
 	if err != nil {
 		a.dirty = n > 0
 		if a.dirty {

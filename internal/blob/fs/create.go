@@ -17,7 +17,7 @@ func (s *Store) Create(_ context.Context, key string) (blob.Creating, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", key, explain(err))
 	}
-	return &creating{appending: &appending{file: f, writer: ofFile{f}}, store: s, temp: temp, name: name}, nil
+	return &creating{appending: &appending{file: f}, store: s, temp: temp, name: name}, nil
 }
 
 // creating is a temporary file on its way to a name.

@@ -160,15 +160,11 @@ const smallBuffer = 32 << 10
 // maxAhead bounds the buffers that wait to be hashed, of all Writers together: 4 MB.
 const maxAhead = 16
 
-// page is what memory and files are made of.
-const page = 4 << 10
-
-// lend gives a buffer for one Fill, large or small. A large one begins as far behind a page's beginning as the bytes from
-// at on will lie behind one of the file: so a store may write them without a copy.
-func (v *Vault) lend(large bool, at int64) (p []byte, giveBack func()) {
+// lend gives a buffer for one Fill, large or small.
+func (v *Vault) lend(large bool) (p []byte, giveBack func()) {
 	if large {
-		b := v.takeBuffer() // as all that are so large, at the beginning of a page
-		return b[at%page:], func() { v.buffers.Put(b) }
+		b := v.takeBuffer()
+		return b[:], func() { v.buffers.Put(b) }
 	}
 	b, ok := v.small.Get().(*[smallBuffer]byte)
 	if !ok {

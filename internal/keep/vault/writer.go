@@ -95,7 +95,7 @@ func (w *Writer) Fill(read func(p []byte) (n int)) (int, error) {
 		return 0, err
 	}
 	// A source that drips never has a large buffer.
-	p, giveBack := w.vault.lend(w.fast, w.size.Load())
+	p, giveBack := w.vault.lend(w.fast)
 	p = p[:read(p)]
 	w.fast = len(p) >= smallBuffer
 	if len(p) == 0 {
