@@ -20,7 +20,7 @@ import (
 )
 
 // recipe changes when segments are made in another way from the same settings; it stands in URLs with cmaf.Recipe.
-const recipe = 1
+const recipe = 2
 
 // The kinds of artifacts.
 const (
@@ -120,7 +120,7 @@ func (e *Engine) target(f *reel.Film, rung ladder.Rung) (target, error) {
 		return target{}, film.NotFound()
 	}
 	args := ffmpeg.EncodeArgs{Picture: ffmpeg.PictureOf(line.Track()), Settings: rung.Encode, Rate: ffmpeg.Ratio(f.PeakRate())}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%+v\n%s\n%+v", cmaf.Recipe, e.tools.Version, args, f.VideoTag(), f.Ref().Base))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%+v\n%s\n%+v", recipe, cmaf.Recipe, e.tools.Version, args, f.VideoTag(), f.Ref().Base))
 	return target{ref: f.Ref(), tag: f.VideoTag(), rung: rung, line: line, args: args, name: rung.Name + "_" + hex.EncodeToString(sum[:8])}, nil
 }
 

@@ -154,7 +154,7 @@ func TestDownloads(t *testing.T) {
 
 	film := films.Get(t, richFilm())
 	b := c.Ready(t, c.Create(t, s.url(film), nil).ID)
-	urls, files, size := segments(t, p.Base()+"/"+b.PlaybackIDs[0].ID+".m3u8", plain, "/p1/")
+	urls, files, size := segments(t, p.Base()+"/"+b.PlaybackIDs[0].ID+".m3u8", plain, "/p2/")
 	ratio, ours, theirs = pairs(9,
 		func() time.Duration { return fetchAll(t, urls) },
 		func() time.Duration { return fetchAll(t, files) })

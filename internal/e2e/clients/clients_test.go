@@ -123,9 +123,21 @@ func screened() map[string]films.Spec {
 		"OPEN": {Duration: 24 * second, Width: 640, Height: 360, BFrames: 2, GOP: 2 * second, OpenGOP: true},
 		// Nothing is passed through, and most segments begin inside a group of pictures.
 		"SPARSE": {Duration: 32 * second, Width: 640, Height: 360, BFrames: 2, GOP: 14 * second},
+		// Two pictures that stand for six seconds, up to a cut: see stills in the script.
+		"STILLS": {Width: 640, Height: 360, BFrames: 2, GOP: 400 * time.Millisecond, Duration: 22 * second, Shown: stills()},
 		// Passed through to players that know HEVC. Chromium gets rungs.
 		"HEVC": {Duration: 16 * second, Width: 640, Height: 360, Video: films.HEVC, BFrames: 2, GOP: 2 * second},
 	}
+}
+
+// stills are the times of five pictures a second, from 0 to 5, 11 to 15 and 21 to 22 s.
+func stills() (shown []time.Duration) {
+	for at := time.Duration(0); at < 22*time.Second; at += time.Second / 5 {
+		if at <= 5*time.Second || at >= 11*time.Second && at <= 15*time.Second || at >= 21*time.Second {
+			shown = append(shown, at)
+		}
+	}
+	return shown
 }
 
 // served makes films and serves them: NAME_URL of each.

@@ -91,7 +91,7 @@ func fetch(b *testing.B, urls []string, rounds int) time.Duration {
 
 // BenchmarkPlaylist is the whole way of a playlist: look-up of the playback id, index from memory, text.
 func BenchmarkPlaylist(b *testing.B) {
-	for name, path := range map[string]string{"multivariant": ".m3u8", "media": "/p1/video/rendition.m3u8"} {
+	for name, path := range map[string]string{"multivariant": ".m3u8", "media": "/p2/video/rendition.m3u8"} {
 		b.Run(name, func(b *testing.B) {
 			w := newWorld(b, options{})
 			_, pb := w.add(b, films.Get(b, films.Minutes(60)), film.AssetSettings{})

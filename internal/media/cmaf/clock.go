@@ -12,8 +12,12 @@ import (
 // playlist (hls.js does) shows every picture exactly when it should. Pictures that are reordered are shown later than
 // they are decoded; by how much the first one is, lead, is taken back by an edit list in the init segment. So nothing is
 // ever negative, and offsets stay unsigned, which all readers agree on.
+//
+// Where a picture stands for long, files have that time one reorder delay later in decode times than in presentation times,
+// maybe in another segment. Then the decode times are those of [Timeline.decode].
 type clock struct {
 	track *mp4.Track
+	line  *Timeline // nil: the file's decode times
 	// shift turns decode times of the file into output times, with what all composition offsets have in common: so the
 	// smallest offset is 0 whatever the file's convention was. shown does the same for presentation times, in the
 	// fragments' time: the edit list takes lead from it.
@@ -35,7 +39,29 @@ func newClock(t *mp4.Track) (clock, error) {
 	return c, nil
 }
 
-// dts is the output decode time of sample i, which may be Len.
+// even makes decode times go with the cuts of l where the file's do not: where a player that takes them for a segment's place
+// would be wrong by more than that.
+func (c *clock) even(l *Timeline) {
+	const wrong = 10 // of a second
+	for _, p := range l.pieces {
+		if d := c.dts(p.First) + c.lead - c.pts(p.First); max(d, -d) > int64(c.track.Timescale)/wrong {
+			c.line, c.lead = l, int64(l.reorder)*l.step
+			c.shown = int64(c.track.Timescale) + c.lead // Base
+			return
+		}
+	}
+}
+
+// decode is the output decode time of the i-th sample of segment n, whose first is that of the track; i may be the number of
+// samples.
+func (c *clock) decode(n, first, i int) int64 {
+	if c.line == nil {
+		return c.dts(first + i)
+	}
+	return c.line.decode(n, i, c.line.reorder) + c.shown
+}
+
+// dts is the output decode time of sample i, which may be Len, by the file's.
 func (c *clock) dts(i int) int64 { return c.track.DTS(i) + c.shift }
 
 // pts is the output presentation time of sample i, before the edit list.

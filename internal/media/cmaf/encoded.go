@@ -33,15 +33,6 @@ func unity() [9]int32 { return [9]int32{0: 1 << 16, 4: 1 << 16, 8: 1 << 30} }
 // delay is how much later than decoded the first picture is shown, before the edit list.
 func (l *Timeline) delay() int64 { return Reorder * l.step }
 
-// decode is the film time at which the k-th picture in decode order is decoded: when the one [Reorder] places before it
-// is shown.
-func (l *Timeline) decode(k int) int64 {
-	if k -= Reorder; k < 0 {
-		return l.Time(0) + int64(k)*l.step
-	}
-	return l.Time(k)
-}
-
 // Head writes what stands before the samples of segment n of an encoded rendition: styp, moof and the header of mdat. frames
 // are its pictures in decode order. An error wraps [ErrFrames]: they are not exactly the pictures of the piece, each once,
 // or cannot be decoded in time, or the first is no key frame.
@@ -67,15 +58,15 @@ func (l *Timeline) Head(n int, frames []Frame) ([]byte, error) {
 			return fail("picture %d is not one of [%d, %d), or comes twice", f.Rank, p.First, p.First+p.Frames)
 		}
 		seen[place] = true
-		decode, shown := l.decode(p.First+i), l.Time(f.Rank)
+		decode, shown := l.decode(n, i, Reorder), l.Time(f.Rank)
 		if shown < decode || shown-decode > math.MaxInt32 {
 			return fail("picture %d is decoded at %d and shown at %d", f.Rank, decode, shown)
 		}
 		if f.Size <= 0 || f.Size > math.MaxInt32 {
 			return fail("picture %d has %d bytes", f.Rank, f.Size)
 		}
-		samples[i] = sample{duration: uint32(l.decode(p.First+i+1) - decode), size: uint32(f.Size), later: uint32(shown - decode), sync: f.Sync}
+		samples[i] = sample{duration: uint32(l.decode(n, i+1, Reorder) - decode), size: uint32(f.Size), later: uint32(shown - decode), sync: f.Sync}
 	}
-	begin := l.decode(p.First) + l.delay() + int64(l.track.Timescale) // Base
+	begin := p.Start + int64(l.track.Timescale) // Base; the delay goes both ways
 	return segmentHead(n, begin, samples, false), nil
 }

@@ -130,6 +130,7 @@ func TestEncodedByFFmpeg(t *testing.T) {
 		"long groups":         {mediatest.AV("testsrc2=s=192x108:r=30:d=18", tone, mediatest.X264("320")...), false},
 		"long groups, 29.97":  {mediatest.AV("testsrc2=s=192x108:r=30000/1001:d=14", tone, mediatest.X264("1000")...), false},
 		"variable frame rate": {mediatest.AV(card, tone, slices.Concat([]string{"-vf", "select='if(between(t,2,4),not(mod(n,3)),if(between(t,6,7),not(mod(n,7)),1))'", "-fps_mode", "vfr"}, mediatest.X264("50", "-video_track_timescale", "90000"))...), true},
+		"stills":              {stills(), true},
 		"milliseconds":        {mediatest.AV(card, tone, mediatest.X264("60", "-video_track_timescale", "1000")...), true},
 		"odd time scale":      {mediatest.AV("testsrc2=s=192x108:r=30000/1001:d=10", tone, mediatest.X264("30", "-video_track_timescale", "1000007")...), true},
 		"late":                {append([]string{"-itsoffset", "0.3", "-f", "lavfi", "-i", card, "-f", "lavfi", "-i", tone, "-c:a", "aac"}, mediatest.X264("60")...), true},
@@ -174,6 +175,11 @@ func TestEncodedByFFmpeg(t *testing.T) {
 			}
 			if frames := mediatest.Frames(t, path); len(frames) != l.Len() {
 				t.Errorf("%d pictures can be decoded of %d", len(frames), l.Len())
+			}
+			for i, p := range l.Segments() {
+				if at, want := v.DTS(p.First), p.Start+int64(v.Timescale); at != want {
+					t.Errorf("segment %d begins to be decoded at %d, want %d", i, at, want)
+				}
 			}
 			same(t, path, f.Name())
 		})

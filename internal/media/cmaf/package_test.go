@@ -33,6 +33,7 @@ func TestFrameForFrame(t *testing.T) {
 		{"odd time scale", "f.mp4", mediatest.AV("testsrc2=s=192x108:r=30000/1001:d=10", tone, mediatest.X264("30", "-video_track_timescale", "1000007")...), 3, 0},
 		{"44.1 kHz", "f.mp4", mediatest.AV(card, "sine=f=440:r=44100:d=10", mediatest.X264("60")...), 3, 0},
 		{"variable frame rate", "f.mp4", mediatest.AV(card, tone, slices.Concat([]string{"-vf", "select='if(between(t,2,4),not(mod(n,3)),if(between(t,6,7),not(mod(n,7)),1))'", "-fps_mode", "vfr"}, mediatest.X264("50", "-video_track_timescale", "90000"))...), 3, 0},
+		{"stills", "f.mp4", stills(), 2, 0},
 		{"milliseconds", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60", "-video_track_timescale", "1000")...), 3, 0},
 		{"five frames a second, deep reorder", "f.mp4", mediatest.AV("testsrc2=s=192x108:r=5:d=10", tone, mediatest.X264("20", "-x264-params", "bframes=8:b-pyramid=normal:b-adapt=0", "-bf", "8")...), 3, 0},
 		{"no b-frames", "f.mp4", mediatest.AV(card, tone, mediatest.X264("60", "-bf", "0")...), 3, 0},
@@ -72,6 +73,7 @@ func TestFrameForFrame(t *testing.T) {
 			}
 			if v := p.Video; v != nil {
 				out := write(t, v, f, p.TargetDuration)
+				placed(t, p, out.file, 0.1)
 				comparePackets(t, "video", v, tt.late, mediatest.Packets(t, out.file, "v:0"), mediatest.Packets(t, path, "v:0"))
 				want := mediatest.Frames(t, path)
 				if got := mediatest.Frames(t, out.file); !slices.Equal(got, want) {
@@ -90,6 +92,25 @@ func TestFrameForFrame(t *testing.T) {
 			}
 			covers(t, p)
 		})
+	}
+}
+
+// stills is a film in which a picture stands for four seconds, up to a cut.
+func stills() []string {
+	return mediatest.AV(card, tone, slices.Concat([]string{"-vf", "select='not(between(t,2.01,5.99))'", "-fps_mode", "vfr", "-force_key_frames", "6"}, mediatest.X264("60"))...)
+}
+
+// placed wants each segment of pictures in a file to begin to be decoded so many seconds from where it begins to be shown, at
+// most: that is where hls.js puts it.
+func placed(t *testing.T, p *cmaf.Package, path string, off float64) {
+	t.Helper()
+	x, _ := index(t, path)
+	v := x.Video()
+	for i, piece := range p.Timeline.Segments() {
+		want := piece.Start + int64(v.Timescale) // cmaf.Base
+		if d := float64(v.DTS(piece.First)-want) / float64(v.Timescale); d > off || d < -off {
+			t.Errorf("segment %d begins to be decoded %.3f s from its place", i, d)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 const (
 	// Recipe is part of every URL of a segment: it changes when the bytes of segments made from the same index change.
-	Recipe = "p1"
+	Recipe = "p2"
 	// Target is the least distance of two cuts.
 	Target = 4 * time.Second
 	// Base is added to all output times.
@@ -74,7 +74,7 @@ func PlanTracks(video, audio *mp4.Track) (*Package, error) {
 			for i, piece := range t.pieces {
 				firsts[i] = piece.First // ranks and samples agree at key frames of closed groups
 			}
-			if p.Video, err = newRendition(video, firsts); err != nil {
+			if p.Video, err = newRendition(video, firsts, t); err != nil {
 				return nil, err
 			}
 			p.TargetDuration = max(p.TargetDuration, p.Video.longest())
@@ -89,7 +89,7 @@ func PlanTracks(video, audio *mp4.Track) (*Package, error) {
 		if video != nil {
 			scale = video.Timescale
 		}
-		r, err := newRendition(audio, packetCuts(audio, cuts, scale))
+		r, err := newRendition(audio, packetCuts(audio, cuts, scale), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +136,8 @@ func packetCuts(t *mp4.Track, cuts []int64, scale uint32) []int {
 	return firsts
 }
 
-func newRendition(t *mp4.Track, firsts []int) (*Rendition, error) {
+// newRendition cuts a track at these samples; line has the same cuts, if it is of pictures.
+func newRendition(t *mp4.Track, firsts []int, line *Timeline) (*Rendition, error) {
 	if t.Entry == nil || t.Len() == 0 {
 		return nil, fmt.Errorf("%w: track %d (%s) was not read", ErrNotCuttable, t.ID, t.FFName)
 	}
@@ -146,6 +147,9 @@ func newRendition(t *mp4.Track, firsts []int) (*Rendition, error) {
 	c, err := newClock(t)
 	if err != nil {
 		return nil, err
+	}
+	if line != nil {
+		c.even(line)
 	}
 	r := &Rendition{Track: t, clock: c, Segments: make([]Segment, len(firsts))}
 	var room []sample
@@ -159,14 +163,15 @@ func newRendition(t *mp4.Track, firsts []int) (*Rendition, error) {
 		for k := first; k < next; k++ {
 			s.Start = min(s.Start, t.PTS(k))
 			s.Size += int64(t.Size(k))
-			if d := c.dts(k+1) - c.dts(k); d < 0 || d > math.MaxInt32 {
+			decode := c.decode(i, first, k-first)
+			if d := c.decode(i, first, k+1-first) - decode; d < 0 || d > math.MaxInt32 {
 				return nil, fmt.Errorf("%w: sample %d lasts %d ticks", ErrNotCuttable, k, d)
 			}
-			if d := c.pts(k) - c.dts(k); d < 0 || d > math.MaxInt32 {
+			if d := c.pts(k) - decode; d < 0 || d > math.MaxInt32 {
 				return nil, fmt.Errorf("%w: sample %d is shown %d ticks after it is decoded", ErrNotCuttable, k, d)
 			}
 		}
-		room = r.samples(room, *s)
+		room = r.samples(room, i)
 		l := newLayout(room, r.allSync())
 		s.Size += int64(l.size())
 	}

@@ -137,13 +137,14 @@ func (l *layout) size() int { return stypSize + l.moofSize() + l.mdatHead() }
 func (r *Rendition) Init() []byte { return mp4.InitHead(r.Track, r.clock.lead) }
 
 // samples are those of a segment, in the room of an earlier call.
-func (r *Rendition) samples(room []sample, s Segment) []sample {
+func (r *Rendition) samples(room []sample, n int) []sample {
+	s := r.Segments[n]
 	room = room[:0]
 	next := r.Track.NextSync(s.First)
 	for i := s.First; i < s.First+s.Count; i++ {
-		dts := r.clock.dts(i)
+		dts := r.clock.decode(n, s.First, i-s.First)
 		room = append(room, sample{
-			duration: uint32(r.clock.dts(i+1) - dts), size: uint32(r.Track.Size(i)), later: uint32(r.clock.pts(i) - dts), sync: i == next,
+			duration: uint32(r.clock.decode(n, s.First, i+1-s.First) - dts), size: uint32(r.Track.Size(i)), later: uint32(r.clock.pts(i) - dts), sync: i == next,
 		})
 		if i == next {
 			next = r.Track.NextSync(i + 1)
@@ -161,7 +162,7 @@ func (r *Rendition) Segment(i int) (head []byte, ranges []mp4.Range, size int64,
 		return nil, nil, 0, fmt.Errorf("cmaf: segment %d of %d", i, len(r.Segments))
 	}
 	s := r.Segments[i]
-	head = segmentHead(i, r.clock.dts(s.First), r.samples(nil, s), r.allSync())
+	head = segmentHead(i, r.clock.decode(i, s.First, 0), r.samples(nil, i), r.allSync())
 	return head, r.Track.Ranges(s.First, s.Count), s.Size, nil
 }
 

@@ -34,7 +34,7 @@ type Timeline struct {
 	reorder int
 	// end is the film time at which the last picture ends.
 	end int64
-	// step is the time that decode times of encoded renditions go back by before the first picture.
+	// step is the least time between two pictures.
 	step int64
 	// fed is the timescale of what an encoder gets.
 	fed uint32
@@ -74,12 +74,40 @@ func NewTimeline(t *mp4.Track) (*Timeline, error) {
 			return nil, fmt.Errorf("%w: %d pictures have to be decoded before segment %d", ErrNotCuttable, lead, i)
 		}
 	}
-	l.step = t.Duration(0)
-	if l.Len() > 1 {
-		l.step = l.Time(1) - l.Time(0)
-	}
-	l.step = min(l.step, int64(t.Timescale), math.MaxInt32/16)
+	l.step = l.shortest()
 	return l, nil
+}
+
+// shortest is the least time between two pictures, a second at most.
+func (l *Timeline) shortest() int64 {
+	least := min(int64(l.track.Timescale), math.MaxInt32/16)
+	before := l.Time(0)
+	for k := 1; k < l.Len(); k++ {
+		at := l.Time(k)
+		if at > before {
+			least = min(least, at-before)
+		}
+		before = at
+	}
+	return least
+}
+
+// decode is the film time at which the i-th sample of piece n is decoded, where pictures are moved by up to reorder places;
+// i may be the number of samples, which gives the time when the last one is over. From the piece's first picture on a sample
+// is decoded when the picture so many places before it is shown; the first ones a step apart before that. So each piece
+// begins to be decoded the same time before it is shown and lasts as long in both, even where a picture stands for long: hls.js
+// takes the one for the other.
+func (l *Timeline) decode(n, i, reorder int) int64 {
+	p := l.pieces[n]
+	lead := int64(reorder) * l.step
+	switch {
+	case i < min(reorder, p.Frames):
+		return p.Start - lead + int64(i)*l.step
+	case i < p.Frames:
+		return l.Time(p.First + i - reorder)
+	}
+	// No sooner than the last sample, where pictures have one time, or the last of all has no duration.
+	return max(p.Start+p.Duration-lead, l.decode(n, p.Frames-1, reorder))
 }
 
 // rank sorts the pictures group by group.
