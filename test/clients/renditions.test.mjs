@@ -66,7 +66,7 @@ async function examine(screen, { seconds, heights }) {
 }
 
 describe('hls.js', { concurrency: 2 }, () => {
-  for (const [name, film] of Object.entries(films)) {
+  for (const [name, film] of Object.entries(films).filter(([name]) => name !== 'STILLS')) {
     test(`${name}: renditions up and down, and seeks`, async (t) => {
       const screen = await movies.open(t, 'hls', address(film), { ...small, startLevel: 0 });
       const result = await examine(screen, film);
