@@ -243,7 +243,10 @@ export class Screen {
       const { video, seen } = window.screen_;
       const at = (s) => Math.round(s.t * 30) - n;
       return !video.seeking && seen.some((s) => (video.paused ? at(s) === 0 : at(s) >= 0 && at(s) < 30) && (!height || s.h === height));
-    }, [n, height]);
+    }, [n, height]).catch(async (e) => {
+      await this.right(); // a wrong picture says more than that the right one did not come
+      throw e;
+    });
     const seen = await this.right();
     await this.in(() => { window.screen_.excused = false; });
     if (await this.in(() => window.screen_.video.paused)) assert.equal(seen.at(-1).n - this.from, n, `after a seek to ${to}`);
