@@ -128,16 +128,23 @@ func TestMakeSoon(t *testing.T) {
 	must(t, object.Close())
 }
 
-// TestForget stops what is being made.
-func TestForget(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, Config{Chunk: time.Second})
+// underway is a world in which pictures are being encoded, one chunk of which is done; done gets how that ends.
+func underway(t *testing.T) (w *world, done chan error) {
+	t.Helper()
+	w = newWorld(t, Config{Chunk: time.Second})
 	w.add(t, films.Spec{Duration: 12 * time.Second, OpenGOP: true, BFrames: 2, Grain: true})
-	done := make(chan error, 1)
+	done = make(chan error, 1)
 	go func() { done <- w.Ensure(t.Context(), PicturesOf("film0001", film.PartSource)) }()
 	for w.Stats().Chunks == 0 {
 		runtime.Gosched()
 	}
+	return w, done
+}
+
+// TestForget stops what is being made.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	w, done := underway(t)
 	must(t, w.Forget(t.Context(), "film0001"))
 	if err := <-done; !errors.Is(err, errForgotten) {
 		t.Errorf("got %v", err)
@@ -213,13 +220,7 @@ func TestPanic(t *testing.T) {
 // and pinned.
 func TestPurgedElsewhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Config{Chunk: time.Second})
-	w.add(t, films.Spec{Duration: 12 * time.Second, OpenGOP: true, BFrames: 2, Grain: true})
-	done := make(chan error, 1)
-	go func() { done <- w.Ensure(t.Context(), PicturesOf("film0001", film.PartSource)) }()
-	for w.Stats().Chunks == 0 {
-		runtime.Gosched()
-	}
+	w, done := underway(t)
 	must(t, w.vault.Delete(t.Context(), "film0001"))
 	if err := <-done; !errors.Is(err, vault.ErrNotFound) {
 		t.Errorf("got %v", err)
