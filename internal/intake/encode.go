@@ -148,7 +148,7 @@ func (w *encoder) master(ctx context.Context) error {
 	defer copies.Close()
 	args.Pictures, args.Sound = copies.pictures, copies.sound
 	length := w.length(f)
-	pictures, sound, bytes := time.Duration(0), time.Duration(0), int64(0)
+	pictures, sound, bytes := time.Duration(0), time.Duration(0), int64(0) // what takes the time: sound beside pictures takes none
 	total := time.Duration(0)
 	switch {
 	case args.Pictures != nil:
@@ -160,7 +160,7 @@ func (w *encoder) master(ctx context.Context) error {
 			return err
 		}
 	}
-	if args.Sound == nil && f.Audio != nil {
+	if args.Sound == nil && f.Audio != nil && pictures == 0 {
 		sound = length / soundShare
 	}
 	w.meter.total.Store(int64(total + sound))
@@ -195,6 +195,7 @@ func (w *encoder) length(f *export.Film) time.Duration {
 	}
 	input, size := f.Input, w.src.size
 	w.read = &atomic.Int64{}
+	f.Heard = input
 	f.Input = func() ffmpeg.Input {
 		w.read.Store(0)
 		return ffmpeg.Input{Demuxer: input().Demuxer, Reader: &counted{r: io.NewSectionReader(w.src, 0, size), n: w.read}}
@@ -389,25 +390,26 @@ func (w *encoder) base(ctx context.Context) error {
 			return err
 		}
 	}
-	if b.EncodedSound {
+	share := int64(1)
+	if !b.EncodedVideo {
+		share = soundShare
 		total += f.Length / soundShare
 	}
 	w.meter.total.Store(int64(total))
-	if b.EncodedSound {
-		tell, done := w.step(f.Length, soundShare, 0)
-		if err := w.export.Sound(ctx, f, tell); err != nil {
-			return err
-		}
-		done()
+	tell, done := w.step(f.Length, share, bytes)
+	switch {
+	case !b.EncodedVideo:
+		err = w.export.Sound(ctx, f, tell)
+	case !b.EncodedSound:
+		err = w.export.Base(ctx, f, tell)
+	default:
+		err = w.export.BaseAndSound(ctx, f, tell)
 	}
-	if b.EncodedVideo {
-		tell, done := w.step(f.Length, 1, bytes)
-		if err := w.export.Base(ctx, f, tell); err != nil {
-			return err
-		}
-		done()
-		w.lost(f)
+	if err != nil {
+		return err
 	}
+	done()
+	w.lost(f)
 	return w.measure(ctx)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 
 	"filmcan/internal/derive"
@@ -94,15 +93,9 @@ func (e *Exporter) begin(ctx context.Context, a film.Artifact) (*making, error) 
 }
 
 // demanded makes an artifact from its part of the film.
-func (e *Exporter) demanded(ctx context.Context, a film.Artifact) (err error) {
-	defer func() {
-		// It reads what a stranger sent, and nobody above it would notice.
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+func (e *Exporter) demanded(ctx context.Context, a film.Artifact) error {
 	ref := vault.Ref{Film: a.Film, Part: vault.Part(a.Part)}
-	err = e.encoded(ctx, ref, a)
+	err := guarded(ctx, func(ctx context.Context) error { return e.encoded(ctx, ref, a) })
 	// Another process may have deleted the film meanwhile. What is left of it here would be nobody's.
 	if _, gone := e.vault.Stat(ctx, ref); errors.Is(gone, vault.ErrNotFound) {
 		_, clearErr := e.store.Clear(ctx, derive.Selection{Film: a.Film, Pinned: true})

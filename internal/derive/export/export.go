@@ -18,11 +18,11 @@ import (
 )
 
 // Recipe is the version of the way in which everything here is made.
-const Recipe = 2
+const Recipe = 3
 
 // Config of an [Exporter]. Zero values take those of [Default].
 type Config struct {
-	// Jobs is how many films are encoded at a time.
+	// Jobs is how many films are encoded at a time: the pictures of so many, and the sound of so many.
 	Jobs int
 	// Chunk is about how much of a film one chunk has: so much is lost with a process.
 	Chunk  time.Duration
@@ -50,7 +50,8 @@ type Exporter struct {
 	folders *scratch.Folders
 	store   Store
 	log     *slog.Logger
-	turns   chan struct{} // Jobs
+	// turns to encode pictures, and sound: Jobs each.
+	turns, sounds turns
 
 	mu      sync.Mutex
 	making  map[film.Artifact]*making
@@ -67,7 +68,7 @@ func New(cfg Config, v *vault.Vault, runner *ffmpeg.Runner, folders *scratch.Fol
 	cfg.Chunk = cmp.Or(cfg.Chunk, def.Chunk)
 	return &Exporter{
 		cfg: cfg, vault: v, ffmpeg: runner, folders: folders, store: store, log: log,
-		turns: make(chan struct{}, cfg.Jobs), making: map[film.Artifact]*making{},
+		turns: make(turns, cfg.Jobs), sounds: make(turns, cfg.Jobs), making: map[film.Artifact]*making{},
 	}
 }
 
@@ -93,11 +94,14 @@ func SoundOf(id film.FilmID, part string) film.Artifact {
 	return film.Artifact{Film: id, Part: part, Kind: film.KindSound, Recipe: Recipe}
 }
 
-// turn waits for a turn to encode.
-func (e *Exporter) turn(ctx context.Context) (done func(), err error) {
+// turns lets so many through at a time.
+type turns chan struct{}
+
+// take waits for one, which done gives back.
+func (t turns) take(ctx context.Context) (done func(), err error) {
 	select {
-	case e.turns <- struct{}{}:
-		return func() { <-e.turns }, nil
+	case t <- struct{}{}:
+		return func() { <-t }, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

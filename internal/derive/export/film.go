@@ -17,8 +17,9 @@ import (
 type Film struct {
 	ID   film.FilmID
 	Part string
-	// Input is how a process gets at it; each gets one of its own.
-	Input func() ffmpeg.Input
+	// Input is how a process gets at it; each gets one of its own. Heard is the same for its sound, which is encoded beside
+	// the pictures; nil: Input.
+	Input, Heard func() ffmpeg.Input
 	// Video and Audio are its primary streams, nil where there are none.
 	Video, Audio *ffmpeg.Stream
 	// Zero is the input's time at which the film begins, in seconds.

@@ -31,7 +31,7 @@ func (e *Exporter) Base(ctx context.Context, f *Film, tell Tell) error {
 	if object, ok := e.store.Find(ctx, a); ok {
 		return object.Close()
 	}
-	done, err := e.turn(ctx)
+	done, err := e.turns.take(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,15 @@ func (e *Exporter) Sound(ctx context.Context, f *Film, tell Tell) error {
 	return object.Close()
 }
 
+// BaseAndSound is [Exporter.Base] and [Exporter.Sound] at the same time. tell hears of the pictures.
+func (e *Exporter) BaseAndSound(ctx context.Context, f *Film, tell Tell) error {
+	return together(ctx, func(ctx context.Context) error {
+		return e.Base(ctx, f, tell)
+	}, func(ctx context.Context) error {
+		return e.Sound(ctx, f, nil)
+	})
+}
+
 // Length is how long an artifact lasts that is there.
 func (e *Exporter) Length(ctx context.Context, a film.Artifact) (time.Duration, error) {
 	object, ok := e.store.Find(ctx, a)
@@ -87,18 +96,22 @@ func (e *Exporter) soundIn(ctx context.Context, f *Film, a film.Artifact, keepCh
 	if object, ok := e.store.Find(ctx, a); ok {
 		return object, nil
 	}
-	done, err := e.turn(ctx)
+	done, err := e.sounds.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	input := f.Input
+	if f.Heard != nil {
+		input = f.Heard
+	}
 	dir, err := e.folders.Make()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = dir.Remove() }()
 	path := filepath.Join(dir.Path, "sound.m4a")
-	if err := e.ffmpeg.Sound(ctx, f.Input(), path, f.sound(keepChannels), soundLimit(f.Length)); err != nil {
+	if err := e.ffmpeg.Sound(ctx, input(), path, f.sound(keepChannels), soundLimit(f.Length)); err != nil {
 		return nil, err
 	}
 	file, err := os.Open(path)
@@ -168,44 +181,26 @@ type MasterArgs struct {
 	Pictures, Sound *Copy
 }
 
-// Master makes a master out of a film, and writes it with write, which may be called once. Its encoded parts stay in the
-// store until [Exporter.Tidy].
+// Master makes a master out of a film, and writes it with write, which may be called once. Pictures and sound are encoded
+// at the same time, and stay in the store until [Exporter.Tidy]. tell hears of the pictures.
 func (e *Exporter) Master(ctx context.Context, f *Film, m MasterArgs, write func(film func(io.Writer) error) error, tell Tell) error {
-	var sources []source
-	switch {
-	case m.Pictures != nil:
-		sources = append(sources, source{track: m.Pictures.Track, file: m.Pictures.File})
-	case f.Video != nil:
-		done, err := e.turn(ctx)
-		if err != nil {
-			return err
+	var both [2]source
+	defer func() {
+		for _, s := range both {
+			_ = s.close()
 		}
-		p, err := e.pictures(ctx, encoding{film: f, args: f.transcode(m.Quality, m.Side)}, tell)
-		done()
-		if err != nil {
-			return err
-		}
-		defer p.Close()
-		if err := e.compare(ctx, f, p); err != nil {
-			return err
-		}
-		sources = append(sources, source{pictures: p})
+	}()
+	err := together(ctx, func(ctx context.Context) (err error) {
+		both[0], err = e.picturesOf(ctx, f, m, tell)
+		return err
+	}, func(ctx context.Context) (err error) {
+		both[1], err = e.soundOf(ctx, f, m)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	switch {
-	case m.Sound != nil:
-		sources = append(sources, source{track: m.Sound.Track, file: m.Sound.File})
-	case f.Audio != nil:
-		object, err := e.soundIn(ctx, f, f.soundChunk(), true, nil)
-		if err != nil {
-			return err
-		}
-		defer object.Close()
-		x, err := mp4.Parse(ctx, object, object.Size(), e.cfg.Limits)
-		if err != nil {
-			return err
-		}
-		sources = append(sources, source{track: x.Audio(), file: object})
-	}
+	sources := slices.DeleteFunc(both[:], func(s source) bool { return s == source{} })
 	whole, err := compose(sources)
 	if err != nil {
 		return err
@@ -214,6 +209,45 @@ func (e *Exporter) Master(ctx context.Context, f *Film, m MasterArgs, write func
 		return err
 	}
 	return write(func(w io.Writer) error { return whole.write(ctx, w) })
+}
+
+// picturesOf are those of a master; none where the film has none.
+func (e *Exporter) picturesOf(ctx context.Context, f *Film, m MasterArgs, tell Tell) (source, error) {
+	if m.Pictures != nil {
+		return source{track: m.Pictures.Track, file: m.Pictures.File}, nil
+	}
+	if f.Video == nil {
+		return source{}, nil
+	}
+	done, err := e.turns.take(ctx)
+	if err != nil {
+		return source{}, err
+	}
+	defer done()
+	p, err := e.pictures(ctx, encoding{film: f, args: f.transcode(m.Quality, m.Side)}, tell)
+	if err != nil {
+		return source{}, err
+	}
+	return source{pictures: p, closer: p}, e.compare(ctx, f, p)
+}
+
+// soundOf is that of a master; none where the film has none.
+func (e *Exporter) soundOf(ctx context.Context, f *Film, m MasterArgs) (source, error) {
+	if m.Sound != nil {
+		return source{track: m.Sound.Track, file: m.Sound.File}, nil
+	}
+	if f.Audio == nil {
+		return source{}, nil
+	}
+	object, err := e.soundIn(ctx, f, f.soundChunk(), true, nil)
+	if err != nil {
+		return source{}, err
+	}
+	x, err := mp4.Parse(ctx, object, object.Size(), e.cfg.Limits)
+	if err != nil {
+		return source{closer: object}, err
+	}
+	return source{track: x.Audio(), file: object, closer: object}, nil
 }
 
 // soundChunk names the sound of a master that is being made.
@@ -226,6 +260,14 @@ type source struct {
 	track    *mp4.Track
 	file     io.ReaderAt
 	pictures *pictures
+	closer   io.Closer // of what was opened for it; may be nil
+}
+
+func (s source) close() error {
+	if s.closer == nil {
+		return nil
+	}
+	return s.closer.Close()
 }
 
 // whole is an MP4 that is to be written: its head, and where the rest of it lies. It can be read before it is.
