@@ -72,7 +72,7 @@ func lowest(t *testing.T, link string) string {
 	_, list := fetchText(t, link)
 	at := ""
 	for line := range strings.Lines(list) {
-		if strings.Contains(line, "/e1/") {
+		if strings.Contains(line, "/e2/") {
 			at = strings.TrimSuffix(strings.TrimSpace(line), "rendition.m3u8")
 		}
 	}

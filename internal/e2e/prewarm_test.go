@@ -28,7 +28,7 @@ func TestPrewarm(t *testing.T) {
 		_, list := fetchText(t, p.Base()+"/"+a.PlaybackIDs[0].ID+".m3u8")
 		var encoded []string
 		for line := range strings.Lines(list) {
-			if strings.Contains(line, "/e1/") {
+			if strings.Contains(line, "/e2/") {
 				encoded = append(encoded, strings.TrimSuffix(strings.TrimSpace(line), "rendition.m3u8"))
 			}
 		}

@@ -40,7 +40,7 @@ const address = (film, base = MUX_BASE_URL) => `${base}/${film.id}.m3u8`;
 /** Asks for every segment of the film's encoded renditions, so that they are kept. */
 async function made(film) {
   const list = async (url) => (await (await fetch(url)).text()).split('\n').filter((l) => l && !l.startsWith('#'));
-  for (const rendition of (await list(address(film))).filter((url) => url.includes('/e1/'))) {
+  for (const rendition of (await list(address(film))).filter((url) => url.includes('/e2/'))) {
     for (const segment of await list(rendition)) await (await fetch(new URL(segment, rendition))).arrayBuffer();
   }
 }

@@ -21,8 +21,8 @@ const Kind = "sheet"
 
 // recipe changes when the same sheet looks different; Recipe, which says the same, stands in the URLs of sheets.
 const (
-	recipe = 1
-	Recipe = "s1"
+	recipe = 2
+	Recipe = "s2"
 )
 
 const (

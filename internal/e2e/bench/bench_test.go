@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,6 +25,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(plainEnv) != "" {
+		fmt.Println(servePlain())
+		return
+	}
 	code := m.Run()
 	rig.CleanBinaries()
 	os.Exit(code)
@@ -149,7 +154,7 @@ func TestDownloads(t *testing.T) {
 	master := c.SetMaster(t, a.ID, "temporary").Master.URL
 	ratio, ours, theirs := pairs(9,
 		func() time.Duration { return fetch(t, master) },
-		func() time.Duration { return fetch(t, plain.URL+big) })
+		func() time.Duration { return fetch(t, plain+big) })
 	out.line("master of 1 GiB", fmt.Sprintf("%.2f × (%.2f and %.2f GB/s)", 1/ratio, gbps(1<<30, ours), gbps(1<<30, theirs)), "≥ 0.9 ×", 1/ratio >= 0.9)
 
 	film := films.Get(t, richFilm())
@@ -167,16 +172,52 @@ func richFilm() films.Spec {
 	return films.Spec{Duration: time.Minute, Width: 1280, Height: 720, Grain: true}
 }
 
-func plainServer(t *testing.T) *httptest.Server {
+func plainServer(t *testing.T) (url string) {
 	t.Helper()
-	// A process of its own, as the measured one is.
-	s := httptest.NewServer(http.FileServer(http.Dir("/")))
-	t.Cleanup(s.Close)
-	return s
+	// A process of its own, as the measured one is: what a client and a server in one process save would be counted.
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) // #nosec G204 G702 -- this test
+	cmd.Env = append(os.Environ(), plainEnv+"=1")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	address, err := bufio.NewReader(said).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + strings.TrimSpace(address)
+}
+
+// plainEnv makes this test the plain server's process.
+const plainEnv = "FILMCAN_BENCH_FILES"
+
+// servePlain is that process: a server of all files, until nobody holds its standard input any more.
+func servePlain() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for as long as the process
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		_ = l.Close()
+	}()
+	return http.Serve(l, http.FileServer(http.Dir("/"))) //nolint:gosec // for this test alone
 }
 
 // segments reads the playlists whose URLs have part in them, and writes every segment into a file for the plain server.
-func segments(t *testing.T, playlist string, plain *httptest.Server, part string) (urls, files []string, size int64) {
+func segments(t *testing.T, playlist string, plain, part string) (urls, files []string, size int64) {
 	t.Helper()
 	dir := t.TempDir()
 	base := playlist[:strings.LastIndex(playlist, "/")]
@@ -195,7 +236,7 @@ func segments(t *testing.T, playlist string, plain *httptest.Server, part string
 			if err := os.WriteFile(name, body, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			urls, files, size = append(urls, u), append(files, plain.URL+name), size+int64(len(body))
+			urls, files, size = append(urls, u), append(files, plain+name), size+int64(len(body))
 		}
 	}
 	return urls, files, size

@@ -59,7 +59,7 @@ func encodeOf(t *testing.T, lines int) ladder.Encode {
 func rendition(t *testing.T, p *rig.Process, a rig.Asset, height int) string {
 	t.Helper()
 	for _, line := range lines(t, p.Base()+"/"+a.PlaybackIDs[0].ID+".m3u8") {
-		if strings.Contains(line, "/e1/"+strconv.Itoa(height)+"p_") {
+		if strings.Contains(line, "/e2/"+strconv.Itoa(height)+"p_") {
 			return line[:strings.LastIndex(line, "/")]
 		}
 	}
@@ -188,12 +188,18 @@ func TestSustained(t *testing.T) {
 		used := processorTime(t) - before
 		out.line(fmt.Sprintf("processor time per minute watched, %dp", lines), used.Round(100*time.Millisecond).String(), "as it is", true)
 	}
+}
 
+// TestCached: segments of a rendition that was encoded before.
+func TestCached(t *testing.T) {
+	out.head("Encoded segments that are kept, against http.FileServer, the same bytes, in turn")
+	s := newSource(t)
+	p, c := server(t)
 	plain := plainServer(t)
-	b := c.Ready(t, c.Create(t, s.url(films.Get(t, richFilm())), nil).ID)
-	urls, files, size := segments(t, p.Base()+"/"+b.PlaybackIDs[0].ID+".m3u8", plain, "/e1/")
+	a := c.Ready(t, c.Create(t, s.url(films.Get(t, richFilm())), nil).ID)
+	urls, files, size := segments(t, p.Base()+"/"+a.PlaybackIDs[0].ID+".m3u8", plain, "/e2/")
 	quiet(t, c)
-	ratio, ours, theirs = pairs(9,
+	ratio, ours, theirs := pairs(9,
 		func() time.Duration { return fetchAll(t, urls) },
 		func() time.Duration { return fetchAll(t, files) })
 	out.line(fmt.Sprintf("%d cached segments, %.1f MB each, against http.FileServer", len(urls), float64(size)/float64(len(urls))/1e6),

@@ -19,7 +19,7 @@ func TestKeptSegments(t *testing.T) {
 	w := newWorld(t, options{})
 	asset, pb := w.add(t, films.Get(t, films.Spec{Duration: 8 * time.Second, Width: 640, Height: 360, GOP: 2 * time.Second}), film.AssetSettings{})
 	_, stranger := w.add(t, short(t), film.AssetSettings{})
-	at := regexp.MustCompile(`/` + string(pb) + `/e1/[^/]+/`).FindString(string(w.ok(t, "/"+string(pb)+".m3u8")))
+	at := regexp.MustCompile(`/` + string(pb) + `/e2/[^/]+/`).FindString(string(w.ok(t, "/"+string(pb)+".m3u8")))
 	if at == "" {
 		t.Fatal("no encoded rendition")
 	}

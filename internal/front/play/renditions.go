@@ -55,7 +55,7 @@ func passed(f *passthrough.Film, r *passthrough.Rendition) rendition {
 }
 
 // encodedRecipe stands in the URLs of renditions that are encoded; their names say with which settings.
-const encodedRecipe = "e1"
+const encodedRecipe = "e2"
 
 // encodedType is the media type of encoded renditions.
 const encodedType = "video/mp4"

@@ -35,14 +35,14 @@ func TestTrickPlay(t *testing.T) {
 			w := newWorld(t, options{})
 			_, pb := w.add(t, films.Get(t, c.spec), film.AssetSettings{})
 			playlist := string(w.ok(t, "/"+string(pb)+".m3u8?roku_trick_play=true"))
-			line := fmt.Sprintf("RESOLUTION=%dx%d,CODECS=\"jpeg\",URI=\"%s/%s/s1/tiles/rendition.m3u8\"", c.w, c.h, w.url, pb)
+			line := fmt.Sprintf("RESOLUTION=%dx%d,CODECS=\"jpeg\",URI=\"%s/%s/s2/tiles/rendition.m3u8\"", c.w, c.h, w.url, pb)
 			if !strings.Contains(playlist, "#EXT-X-IMAGE-STREAM-INF:BANDWIDTH=40000,"+line) {
 				t.Fatalf("no %s in\n%s", line, playlist)
 			}
-			list := string(w.ok(t, "/"+string(pb)+"/s1/tiles/rendition.m3u8"))
+			list := string(w.ok(t, "/"+string(pb)+"/s2/tiles/rendition.m3u8"))
 			var got []int
 			for sheet := range strings.Count(list, ".jpg\n") {
-				path := fmt.Sprintf("/%s/s1/tiles/%d.jpg", pb, sheet)
+				path := fmt.Sprintf("/%s/s2/tiles/%d.jpg", pb, sheet)
 				img := decode(t, w.ok(t, path))
 				if b := img.Bounds(); b.Dx() != 5*c.w || b.Dy() != 4*c.h {
 					t.Fatalf("sheet %d is %v", sheet, b)
@@ -65,7 +65,7 @@ func TestTrickPlay(t *testing.T) {
 				t.Errorf("%d processes", made)
 			}
 			for _, path := range []string{"9.jpg", "00.jpg", "-1.jpg", "0.m4s", "x", "init.mp4"} {
-				if a := w.get(t, "/"+string(pb)+"/s1/tiles/"+path); a.status != 404 {
+				if a := w.get(t, "/"+string(pb)+"/s2/tiles/"+path); a.status != 404 {
 					t.Errorf("%s: %d", path, a.status)
 				}
 			}
@@ -89,7 +89,7 @@ func TestTrickPlayOfSound(t *testing.T) {
 	if body := string(w.ok(t, "/"+string(pb)+".m3u8?roku_trick_play=true")); strings.Contains(body, "IMAGE") {
 		t.Errorf("pictures of sound:\n%s", body)
 	}
-	if a := w.get(t, "/"+string(pb)+"/s1/tiles/rendition.m3u8"); a.status != 404 {
+	if a := w.get(t, "/"+string(pb)+"/s2/tiles/rendition.m3u8"); a.status != 404 {
 		t.Errorf("tiles of sound: %d", a.status)
 	}
 }

@@ -54,7 +54,7 @@ func (a EncodeArgs) args(threads int) []string {
 	args := []string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin"}
 	// Strict: where the parameter sets do not say how far frames are reordered, take the most.
 	args = append(args, fed(threads, "-strict:v", "strict")...)
-	args = append(args, "-vf", fmt.Sprintf("trim=start=%d,", FedSegment)+a.Picture.filters(a.Settings.Width, a.Settings.Height))
+	args = append(args, "-vf", fmt.Sprintf("trim=start=%d,", FedSegment)+a.Picture.filters(a.Settings.Width, a.Settings.Height, a.Picture.kept()))
 	// The rate control must not see the fed times: it would take the last picture of each segment for one that is shown for
 	// a minute, and starve those before it.
 	args = append(args, x264(a.Settings, ":force-cfr=1"+fps(a.Rate), threads)...)

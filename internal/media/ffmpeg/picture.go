@@ -147,8 +147,21 @@ func (p Picture) matrix() Matrix {
 	return BT601
 }
 
-// filters bring the pictures to width × height as shown, upright, progressive, in 8-bit BT.709.
-func (p Picture) filters(width, height int) string {
+// kept is the matrix that pictures are brought to a screen in: BT.601 stays, since every player knows it, and a conversion
+// costs as much time as an encode, and accuracy. All else becomes BT.709.
+func (p Picture) kept() Matrix {
+	if p.Light == SDR && p.matrix() == BT601 {
+		return BT601
+	}
+	return BT709
+}
+
+// filters bring the pictures to width × height as shown, upright, progressive, in 8 bits of the matrix.
+func (p Picture) filters(width, height int, matrix Matrix) string {
+	name := string(BT709)
+	if matrix == BT601 {
+		name = "smpte170m"
+	}
 	if p.Turn.Quarters%2 != 0 {
 		width, height = height, width
 	}
@@ -158,8 +171,8 @@ func (p Picture) filters(width, height int) string {
 	}
 	scale := fmt.Sprintf("scale=%d:%d", width, height)
 	if p.Light == SDR {
-		scale += ":in_color_matrix=" + string(p.matrix()) + ":out_color_matrix=bt709:out_range=tv"
-		if p.matrix() != BT709 {
+		scale += ":in_color_matrix=" + string(p.matrix()) + ":out_color_matrix=" + string(matrix) + ":out_range=tv"
+		if p.matrix() != BT709 || matrix != BT709 {
 			scale += ":flags=bicubic+accurate_rnd+full_chroma_int" // without these the colours are off by 2 or 3 of 255
 		}
 		f = append(f, scale, "format=yuv420p")
@@ -172,8 +185,8 @@ func (p Picture) filters(width, height int) string {
 		}
 		f = append(f, scale, "format=yuv420p10le",
 			"setparams=color_primaries=bt2020:color_trc="+transfer+":colorspace=bt2020nc", "zscale=t=linear:npl=100", "format=gbrpf32le",
-			"zscale=p=bt709", "tonemap=hable:desat=0", "zscale=t=bt709:m=bt709:r=tv", "format=yuv420p")
+			"zscale=p=bt709", "tonemap=hable:desat=0", "zscale=t=bt709:m="+name+":r=tv", "format=yuv420p")
 	}
 	f = append(f, p.Turn.filters()...)
-	return strings.Join(append(f, "setsar=1", "setparams=field_mode=prog:range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"), ",")
+	return strings.Join(append(f, "setsar=1", "setparams=field_mode=prog:range=tv:color_primaries=bt709:color_trc=bt709:colorspace="+name), ",")
 }

@@ -3,6 +3,7 @@ package ffmpeg
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -63,6 +64,36 @@ func rendered(t *testing.T, path string, picture func(*Picture)) string {
 	}
 	file := filepath.Join(t.TempDir(), "out.mp4")
 	if err := os.WriteFile(file, out.raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// sheet is the film's first picture on a sheet of one.
+func sheet(t *testing.T, path string, picture func(*Picture)) string {
+	t.Helper()
+	r := openReel(t, path)
+	p := pictureOf(r.track)
+	picture(&p)
+	w, h := p.Displayed()
+	s, err := New(Config{}).Sheet(t.Context(), SheetArgs{Picture: p, Width: w &^ 1, Height: h &^ 1, Columns: 1, Rows: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	r.feed(t, s, []int{0, 1})
+	if err := s.CloseInput(); err != nil {
+		t.Fatal(err)
+	}
+	jpeg, err := io.ReadAll(s.Stdout())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "sheet.jpg")
+	if err := os.WriteFile(file, jpeg, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -138,8 +169,20 @@ func TestColours(t *testing.T) {
 			t.Parallel()
 			film := remade(t, source, "mp4", tt.args)
 			want := rgb(t, film)
-			if d := distance(rgb(t, rendered(t, film, func(p *Picture) { p.Matrix = tt.matrix })), want); d > 4 {
+			given := func(p *Picture) { p.Matrix = tt.matrix }
+			made := rendered(t, film, given)
+			if d := distance(rgb(t, made), want); d > 4 {
 				t.Errorf("distance %.1f", d)
+			}
+			code := 1
+			if tt.matrix != BT709 {
+				code = 6
+			}
+			if got := openReel(t, made).track.Picture.Matrix; got != code {
+				t.Errorf("the rendition's matrix is %d, want %d", got, code)
+			}
+			if d := distance(rgb(t, sheet(t, film, given)), want); d > 4 {
+				t.Errorf("sheet: distance %.1f", d)
 			}
 		})
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // SheetArgs say what a process that puts still pictures side by side does. It is fed as one of [EncodeArgs] is, with key
-// frames alone, and writes one JPEG.
+// frames alone, and writes one JPEG, whose matrix is always BT.601 (JFIF, ISO/IEC 10918-5, 6.2).
 type SheetArgs struct {
 	Picture Picture
 	// Width and Height of one picture as shown, both even; Columns and Rows of the grid. What is left of the grid when
@@ -18,7 +18,7 @@ func (a SheetArgs) args() []string {
 	args := append([]string{"-hide_banner", "-v", "warning", "-nostats", "-nostdin"}, fed(1)...)
 	return append(
 		args,
-		"-vf", a.Picture.filters(a.Width, a.Height)+fmt.Sprintf(",tile=%dx%d,scale=out_range=pc,format=yuvj420p", a.Columns, a.Rows),
+		"-vf", a.Picture.filters(a.Width, a.Height, BT601)+fmt.Sprintf(",tile=%dx%d,scale=out_range=pc,format=yuvj420p", a.Columns, a.Rows),
 		"-frames:v", "1", "-c:v", "mjpeg", "-q:v", "5", "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact",
 		"-f", "image2pipe", "pipe:1",
 	)

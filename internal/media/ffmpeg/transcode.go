@@ -134,7 +134,7 @@ func transcodeArgs(in Input, a TranscodeArgs, threads int) []string {
 	if lead.Den != 1 {
 		later += "/" + strconv.FormatInt(lead.Den, 10)
 	}
-	filters += fmt.Sprintf(",%s,setpts='round(PTS+%s/TB)'", upright.filters(a.Settings.Width, a.Settings.Height), later)
+	filters += fmt.Sprintf(",%s,setpts='round(PTS+%s/TB)'", upright.filters(a.Settings.Width, a.Settings.Height, upright.kept()), later)
 	args = append(args, "-map", "0:"+strconv.Itoa(a.Stream), "-an", "-sn", "-dn", "-vf", filters)
 	// The rate control must not see how long pictures are shown: it would starve those before one that stands for minutes. The rate
 	// is that of the film, and where that is sparse the lowest that bursts may have.
