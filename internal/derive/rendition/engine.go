@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"filmcan/internal/derive"
 	"filmcan/internal/derive/reel"
@@ -20,7 +21,7 @@ import (
 )
 
 // recipe changes when segments are made in another way from the same settings; it stands in URLs with cmaf.Recipe.
-const recipe = 2
+const recipe = 3
 
 // The kinds of artifacts.
 const (
@@ -54,6 +55,7 @@ type Tools struct {
 type Engine struct {
 	tools Tools
 	desk  *desk
+	hot   *hot
 	// start starts a process; fresh: one that did not wait.
 	start func(ctx context.Context, a ffmpeg.EncodeArgs, fresh bool) (process, error)
 
@@ -71,7 +73,7 @@ type initSegment struct {
 // New returns an engine. It must be closed.
 func New(tools Tools, cfg Config) *Engine {
 	return &Engine{
-		tools: tools, desk: newDesk(cfg, tools.Log), inits: map[string]*initSegment{},
+		tools: tools, desk: newDesk(cfg, tools.Log), hot: newHot(time.Now), inits: map[string]*initSegment{},
 		start: func(ctx context.Context, a ffmpeg.EncodeArgs, fresh bool) (process, error) {
 			if fresh {
 				return tools.Cold.Start(ctx, a)
@@ -213,7 +215,7 @@ func (e *Engine) Segment(ctx context.Context, f *reel.Film, rung ladder.Rung, n 
 		}
 		b, err := e.desk.ask(ctx, e.work(t), n, false)
 		if err == nil {
-			return newSegment(name, memory{bytes.NewReader(b)})
+			return inMemory(name, b), nil
 		}
 		if !errors.Is(err, errAgain) {
 			return nil, fmt.Errorf("segment %d of %s: %w", n, t.key(), err)
@@ -233,13 +235,30 @@ func (e *Engine) Kept(ctx context.Context, ref reel.Ref, name string, n int) (*S
 	}
 	t := target{ref: ref, name: name}
 	artifact := t.segment(n)
+	key := artifact.Key()
+	b, etag, again := e.hot.get(key)
+	if b != nil {
+		e.desk.touch(t.key(), n)
+		return &Segment{Size: int64(len(b)), ETag: etag, bytes: b}, true
+	}
 	object, ok := e.tools.Store.Find(ctx, artifact)
 	if !ok {
+		e.hot.drop(key)
 		return nil, false
 	}
 	e.desk.touch(t.key(), n)
 	s, err := newSegment(artifact, object)
-	return s, err == nil // one that cannot be read is told by Segment
+	if err != nil {
+		return nil, false // told by Segment
+	}
+	if again && s.Size <= hotEach {
+		if err := s.load(); err != nil {
+			_ = s.Close()
+			return nil, false
+		}
+		e.hot.put(key, s.ETag, s.bytes)
+	}
+	return s, true
 }
 
 // Prewarm makes the first segment of each of the renditions when there is nothing more urgent to do.
