@@ -115,10 +115,15 @@ func (l *line) write(log *slog.Logger, r *http.Request, w *writer, took time.Dur
 	if panicked && w.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	attrs := append([]slog.Attr{
-		slog.String("request", l.id), slog.String("method", r.Method), slog.String("path", path),
-		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("dur", took),
-	}, l.attrs...)
 	// The request may be cancelled by now; its line is written all the same.
-	log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+	ctx := context.WithoutCancel(r.Context())
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	// No place in the source, which is this one for every line and takes as long to find as the line to write.
+	record := slog.NewRecord(time.Now(), level, "request", 0)
+	record.AddAttrs(slog.String("request", l.id), slog.String("method", r.Method), slog.String("path", path),
+		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("dur", took))
+	record.AddAttrs(l.attrs...)
+	_ = log.Handler().Handle(ctx, record) // as slog itself does
 }
