@@ -12,6 +12,9 @@ import (
 func TestBounded(t *testing.T) {
 	t.Parallel()
 	picture := func(w, h int) *ffmpeg.Stream { return &ffmpeg.Stream{Width: w, Height: h} }
+	deep := func(w, h, references int, format string) *ffmpeg.Stream {
+		return &ffmpeg.Stream{Width: w, Height: h, References: references, PixelFormat: format}
+	}
 	for _, tt := range []struct {
 		name         string
 		video, audio *ffmpeg.Stream
@@ -25,6 +28,11 @@ func TestBounded(t *testing.T) {
 		{"wide", picture(16384, 16), nil, false},
 		{"tall", picture(16, 65535), nil, false},
 		{"overflowing", picture(math.MaxInt32, math.MaxInt32), nil, false},
+		{"8K with sixteen references", deep(8192, 4608, 16, "yuv420p"), nil, true},
+		{"the same with 10 bits", deep(8192, 4608, 16, "yuv420p10le"), nil, true},
+		{"the same in 4:4:4", deep(8192, 4608, 16, "yuv444p10le"), nil, false},
+		{"4K in 4:4:4", deep(3840, 2160, 16, "yuv444p10le"), nil, true},
+		{"8K of RGB", deep(8192, 4608, 4, "gbrp16le"), nil, true},
 		{"telephone", nil, &ffmpeg.Stream{SampleRate: 8000}, true},
 		{"one a second", nil, &ffmpeg.Stream{SampleRate: 1}, false},
 	} {

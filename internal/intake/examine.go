@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"filmcan/internal/film"
@@ -106,7 +107,8 @@ func (in *Intake) examineMP4(ctx context.Context, a film.Asset, src *source, kin
 		return nil, err
 	}
 	if t := x.Video(); t != nil {
-		if err := vast(t.Picture.CodedWidth, t.Picture.CodedHeight); err != nil {
+		p := t.Picture
+		if err := vast(p.CodedWidth, p.CodedHeight, p.References, p.PixelFormat); err != nil {
 			return nil, err
 		}
 	}
@@ -208,10 +210,34 @@ func sound(t *mp4.Track, primary bool, d time.Duration) film.Track {
 }
 
 // vast refuses pictures that are not decoded: they take more memory than anybody has to give.
-func vast(width, height int) error {
-	if max(width, height) <= ffmpeg.MaxSide && width*height <= ffmpeg.MaxPixels {
-		return nil
+// A decoder keeps those that others refer to, and four or so that it is at work on.
+func vast(width, height, references int, format string) error {
+	if max(width, height) > ffmpeg.MaxSide || width*height > ffmpeg.MaxPixels {
+		return fail(whyTooLarge, nil, "The picture has %dx%d pixels, which is too large: at most %d a side, and %d in all, are taken.",
+			width, height, ffmpeg.MaxSide, ffmpeg.MaxPixels)
 	}
-	return fail(whyTooLarge, nil, "The picture has %dx%d pixels, which is too large: at most %d a side, and %d in all, are taken.",
-		width, height, ffmpeg.MaxSide, ffmpeg.MaxPixels)
+	if held := references + 4; float64(held)*float64(width)*float64(height)*bytesPerPixel(format) > mostDecoded {
+		return fail(whyTooLarge, nil, "A decoder has to hold %d pictures of %dx%d pixels (%s) at a time, which takes more than %d GB of memory.",
+			held, width, height, format, mostDecoded>>30)
+	}
+	return nil
+}
+
+// mostDecoded is how many bytes the pictures may take that a decoder holds at a time: a process that encodes a whole film
+// has not much more.
+const mostDecoded = 3 << 30
+
+// bytesPerPixel of one of libav's planar formats, as yuv420p10le.
+func bytesPerPixel(format string) float64 {
+	samples := 1.5
+	switch {
+	case strings.Contains(format, "444"), strings.HasPrefix(format, "gbr"), strings.HasPrefix(format, "rgb"):
+		samples = 3
+	case strings.Contains(format, "422"):
+		samples = 2
+	}
+	if strings.HasSuffix(format, "le") || strings.HasSuffix(format, "be") {
+		return 2 * samples
+	}
+	return samples
 }

@@ -65,7 +65,7 @@ const slowest = 1000
 // bounded refuses what a decoder, or what comes behind it, would need too much memory for.
 func bounded(video, audio *ffmpeg.Stream) error {
 	if video != nil {
-		if err := vast(video.Width, video.Height); err != nil {
+		if err := vast(video.Width, video.Height, video.References, video.PixelFormat); err != nil {
 			return err
 		}
 	}

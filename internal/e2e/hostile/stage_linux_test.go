@@ -2,7 +2,6 @@ package hostile
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -271,13 +270,10 @@ func (s *stage) judge(r row) {
 	if r.Took > maxTime {
 		s.fault("%s %s: took %s", f.Name, way, r.Took.Round(time.Millisecond))
 	}
-	if r.Memory.Sum > mostMemory(f) {
+	if r.Memory.Sum > maxMemory {
 		s.fault("%s %s: %d MB of memory, %d of them the server's", f.Name, way, r.Memory.Sum>>20, r.Memory.Server>>20)
 	}
 }
-
-// mostMemory is what the server and all below it may take with a file.
-func mostMemory(f files.File) int64 { return cmp.Or(f.Memory, maxMemory) }
 
 // unreadable says what is wrong with a reason that a customer is to read.
 func unreadable(message string) string {

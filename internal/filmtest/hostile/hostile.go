@@ -60,9 +60,6 @@ type File struct {
 	Want Want
 	// Why says what stops it, or, of one that becomes ready, why it may.
 	Why string
-	// Memory is how many bytes it may take, where that is more than others may. Such a file is not given to a server beside
-	// others, nor as an upload.
-	Memory int64
 	// Upload: it is sent as a direct upload as well.
 	Upload bool
 	// Title goes into the asset's metadata.

@@ -68,7 +68,7 @@ func probeArgs(in Input) []string {
 	args = append(args, input(in)...)
 	return append(args, "-print_format", "json=compact=1", "-show_entries",
 		"format=format_name,duration,start_time:"+
-			"stream=index,codec_type,codec_name,profile,width,height,pix_fmt,field_order,sample_aspect_ratio,avg_frame_rate,r_frame_rate,"+
+			"stream=index,codec_type,codec_name,profile,width,height,pix_fmt,refs,field_order,sample_aspect_ratio,avg_frame_rate,r_frame_rate,"+
 			"duration,sample_rate,channels,channel_layout,bits_per_sample,time_base,start_pts,color_transfer,color_space:"+
 			"stream_disposition=default,attached_pic:stream_side_data=displaymatrix,rotation")
 }

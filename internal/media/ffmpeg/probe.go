@@ -43,6 +43,8 @@ type Stream struct {
 	Light       Light
 	Matrix      Matrix
 	PixelFormat string
+	// References is how many pictures a decoder of H.264 keeps to refer to; of other codecs it says nothing.
+	References  int
 	Interlaced  bool
 	PixelAspect Ratio
 	Rate        Ratio
@@ -89,6 +91,7 @@ type wireStream struct {
 	Type        string `json:"codec_type"`
 	Codec       string `json:"codec_name"`
 	Profile     string `json:"profile"`
+	References  int    `json:"refs"`
 	Width       int    `json:"width"`
 	Height      int    `json:"height"`
 	PixelFormat string `json:"pix_fmt"`
@@ -162,6 +165,7 @@ func (w wireStream) stream() Stream {
 	case "video":
 		s.Kind = Video
 		s.Width, s.Height, s.PixelFormat = max(0, w.Width), max(0, w.Height), w.PixelFormat
+		s.References = min(max(0, w.References), 16)
 		switch w.FieldOrder {
 		case "tt", "bb", "tb", "bt":
 			s.Interlaced = true

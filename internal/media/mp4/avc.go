@@ -46,6 +46,7 @@ func (t *Track) parseAVC(b []byte) error {
 		p.CodedWidth, p.CodedHeight = int(sps.Width), int(sps.Height)
 		p.PixelFormat = pixelFormat(int(sps.ChromaFormatIDC), int(sps.BitDepthLumaMinus8), int(sps.BitDepthChromaMinus8))
 		p.Interlaced = p.Interlaced || !sps.FrameMbsOnlyFlag
+		p.References = max(p.References, int(min(sps.NumRefFrames, maxReferences)))
 		if v := sps.VUI; v != nil {
 			p.shape(v.SampleAspectRatioWidth, v.SampleAspectRatioHeight)
 			if transfer, matrix, ok := avcColour(set); ok {
@@ -55,6 +56,9 @@ func (t *Track) parseAVC(b []byte) error {
 	}
 	return nil
 }
+
+// maxReferences is what a decoded picture buffer has at most (14496-10, A.3.1).
+const maxReferences = 16
 
 // readAVCSet guards the library's parser: it has few checks of its own.
 func readAVCSet(set []byte) (sps *avc.SPS, err error) {

@@ -93,6 +93,9 @@ type Picture struct {
 	Profile     int
 	PixelFormat string
 	Interlaced  bool
+	// References is how many pictures a decoder of H.264 keeps to refer to (max_num_ref_frames, 14496-10, 7.4.2.1.1); 0 where
+	// that is not known.
+	References int
 	// Transfer is the code of the transfer characteristics (ISO/IEC 23091-2): 16 PQ, 18 HLG; 2 where not said.
 	Transfer int
 	// Matrix is the code of the matrix coefficients (the same standard): 1 BT.709, 5 and 6 BT.601, 9 BT.2020; 2 where not said.
