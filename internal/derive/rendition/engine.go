@@ -236,10 +236,10 @@ func (e *Engine) Kept(ctx context.Context, ref reel.Ref, name string, n int) (*S
 	t := target{ref: ref, name: name}
 	artifact := t.segment(n)
 	key := artifact.Key()
-	b, etag, again := e.hot.get(key)
-	if b != nil {
+	one, again := e.hot.get(key)
+	if one != nil {
 		e.desk.touch(t.key(), n)
-		return &Segment{Size: int64(len(b)), ETag: etag, bytes: b}, true
+		return e.lent(one), true
 	}
 	object, ok := e.tools.Store.Find(ctx, artifact)
 	if !ok {
@@ -251,14 +251,21 @@ func (e *Engine) Kept(ctx context.Context, ref reel.Ref, name string, n int) (*S
 	if err != nil {
 		return nil, false // told by Segment
 	}
-	if again && s.Size <= hotEach {
-		if err := s.load(); err != nil {
-			_ = s.Close()
-			return nil, false
-		}
-		e.hot.put(key, s.ETag, s.bytes)
+	if !again || !e.hot.claim(key, s.Size) {
+		return s, true
 	}
-	return s, true
+	defer s.Close()
+	b, err := s.read()
+	if err != nil {
+		e.hot.leave(key, s.Size)
+		return nil, false
+	}
+	return e.lent(e.hot.put(key, s.ETag, b)), true
+}
+
+// lent is a segment of what is held in memory.
+func (e *Engine) lent(one *held) *Segment {
+	return &Segment{Size: int64(len(one.bytes)), ETag: one.etag, bytes: one.bytes, given: func() { e.hot.give(one) }}
 }
 
 // Prewarm makes the first segment of each of the renditions when there is nothing more urgent to do.

@@ -21,6 +21,7 @@ type Segment struct {
 
 	object derive.Object // nil where bytes are
 	bytes  []byte
+	given  func() // gives the bytes back; may be nil
 }
 
 // headLength is how much of a segment names it: its head has the sizes of all pictures, which two encodes never share.
@@ -68,19 +69,21 @@ func (s *Segment) Copy(dst io.Writer, off, n int64) error {
 
 // Close lets go of it.
 func (s *Segment) Close() error {
+	if s.given != nil {
+		s.given()
+		s.given = nil
+	}
 	if s.object == nil {
 		return nil
 	}
 	return s.object.Close()
 }
 
-// load takes the whole segment into memory and closes its object.
-func (s *Segment) load() error {
+// read returns all of it.
+func (s *Segment) read() ([]byte, error) {
 	b := make([]byte, s.Size)
 	if n, err := s.object.ReadAt(b, 0); n < len(b) {
-		return errors.Join(err, io.ErrUnexpectedEOF)
+		return nil, errors.Join(err, io.ErrUnexpectedEOF)
 	}
-	object := s.object
-	s.object, s.bytes = nil, b
-	return object.Close()
+	return b, nil
 }

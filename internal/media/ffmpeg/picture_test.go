@@ -160,6 +160,7 @@ func TestColours(t *testing.T) {
 		"709":       {tag("bt709", "tv"), BT709},
 		"601":       {tag("bt601", "tv"), BT601},
 		"full":      {tag("bt709", "pc"), BT709},
+		"601 full":  {tag("bt601", "pc"), BT601},
 		"10 bit":    {append(tag("bt709", "tv"), "-pix_fmt", "yuv420p10le"), BT709},
 		"4:4:4":     {append(tag("bt601", "tv"), "-pix_fmt", "yuv444p"), BT601},
 		"not said":  {[]string{"-an", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10"}, NoMatrix},
