@@ -11,6 +11,9 @@
 // agree on its init segment, byte for byte. What does not is thrown away, tried once more by another process, and
 // then refused for a while.
 //
+// A segment that is asked for again is held in memory for those who come next (hot), within a bound that counts what slow
+// viewers are still being sent.
+//
 // Room: derive. It opens films through derive/reel, and keeps segments through the store that it is given; nothing here
 // is truth.
 package rendition
