@@ -219,7 +219,7 @@ describe('a fault is found', { concurrency: 2 }, () => {
     })), /the picture shown at/],
     'a segment is a picture late': [at('270p', 3, (p) => ({ change: (body) => moved(body, FRAME) })), /begins .* ms after|buffered|picture/],
     'the sound is late': [at('audi', undefined, () => ({ change: (body) => moved(body, 0.3 * 48000) })), /a beep|begins .* ms after|buffered/],
-    'a rendition is another one': [(path) => (/\/270p/.test(path) ? { path: path.replace(/e1\/270p[^/]*/, 'p2/video') } : undefined), /waited in vain|height/],
+    'a rendition is another one': [(path) => (/\/270p/.test(path) ? { path: path.replace(/e\d+\/270p[^/]*/, 'p2/video') } : undefined), /waited in vain|height/],
     'a segment is refused once': [untilSeen(500, at('270p', 2, () => ({ status: 500 }))), /fragLoadError|500/],
     'a segment comes late': [at('270p', 1, () => ({ hold: 8000 })), /halted for/],
   };

@@ -139,9 +139,13 @@ func (f *Film) beside(not *ffmpeg.Stream) []int {
 func (f *Film) transcode(q film.Quality, side int) ffmpeg.TranscodeArgs {
 	p := f.Video.Picture()
 	w, h := p.Displayed()
+	settings := ladder.Master(ladder.Film{Width: w, Height: h, Rate: mp4.Rate(f.Video.Rate)}, ladder.Quality(q), side)
+	if f.Index != nil && f.Index.Video() != nil {
+		settings.Ordered = f.Index.Video().HasStills()
+	}
 	return ffmpeg.TranscodeArgs{
 		Picture:  p,
-		Settings: ladder.Master(ladder.Film{Width: w, Height: h, Rate: mp4.Rate(f.Video.Rate)}, ladder.Quality(q), side),
+		Settings: settings,
 		Stream:   f.Video.Index, Beside: f.beside(f.Video), Unit: f.Video.TimeBase, Rate: f.Video.Rate,
 	}
 }

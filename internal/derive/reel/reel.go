@@ -258,6 +258,7 @@ type Cuts struct {
 	video, audio          []int64
 	rate, peak            mp4.Rate
 	bandwidth             int64
+	stills                bool
 }
 
 func newCuts(pictures, sound *mp4.Track) (*Cuts, error) {
@@ -271,6 +272,7 @@ func newCuts(pictures, sound *mp4.Track) (*Cuts, error) {
 			c.video = append(c.video, p.Duration)
 		}
 		c.rate, c.peak, c.bandwidth = t.Track().FrameRate(), peak(t), bandwidth(t.Track())
+		c.stills = t.Track().HasStills()
 	}
 	if r := plan.Audio; r != nil {
 		for _, s := range r.Segments {
@@ -335,6 +337,9 @@ func (c *Cuts) PeakRate() mp4.Rate { return c.peak }
 
 // VideoBandwidth is described at VideoRate.
 func (c *Cuts) VideoBandwidth() int64 { return c.bandwidth }
+
+// HasStills is [mp4.Track.HasStills] of the pictures.
+func (c *Cuts) HasStills() bool { return c.stills }
 
 // VideoTag names the bytes that the pictures are cut from, AudioTag those of the sound.
 func (c *Cuts) VideoTag() string { return c.picturesTag }

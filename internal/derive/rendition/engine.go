@@ -102,7 +102,11 @@ func Rungs(f *reel.Film, quality ladder.Quality) []ladder.Rung {
 		return nil
 	}
 	width, height := ffmpeg.PictureOf(line.Track()).Displayed()
-	return ladder.Rungs(ladder.Film{Width: width, Height: height, Rate: f.VideoRate(), Bandwidth: f.VideoBandwidth()}, quality)
+	rungs := ladder.Rungs(ladder.Film{Width: width, Height: height, Rate: f.VideoRate(), Bandwidth: f.VideoBandwidth()}, quality)
+	for i := range rungs {
+		rungs[i].Ordered = f.HasStills()
+	}
+	return rungs
 }
 
 // target is a rendition of a film.

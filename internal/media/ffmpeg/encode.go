@@ -30,6 +30,9 @@ type EncodeArgs struct {
 // fixed, and `stitchable` keeps the rate control out of them: all segments of a rendition go with one init segment, those
 // of superfast and veryfast alike.
 func x264(e ladder.Encode, params string, threads int) []string {
+	if e.Ordered {
+		params += ":bframes=0"
+	}
 	return []string{
 		"-c:v", "libx264", "-preset", e.Preset, "-profile:v", "high", "-level:v", strconv.Itoa(e.Level),
 		"-pix_fmt", "yuv420p", "-crf", strconv.Itoa(e.CRF),

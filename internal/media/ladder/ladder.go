@@ -42,6 +42,9 @@ type Encode struct {
 	// Level is level_idc (40 is level 4), Codec the CODECS word of RFC 6381. Both are true for what comes out.
 	Level int
 	Codec string
+	// Ordered: pictures are coded in the order in which they are shown. Where one stands for long among others that are not,
+	// files give its time to another one, and players that seek into it show that.
+	Ordered bool
 }
 
 // Rung is one rendition that is encoded.

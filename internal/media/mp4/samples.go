@@ -3,6 +3,7 @@ package mp4
 import (
 	"math"
 	"slices"
+	"time"
 )
 
 // Range is a run of bytes of the file.
@@ -177,13 +178,35 @@ func (t *Track) Ranges(first, count int) []Range {
 // Span is the film time from the first picture or sound of the track to the end of its last, in ticks.
 func (t *Track) Span() (start, end int64) { return t.start, t.stop }
 
+// still is how long a picture has to stand to be one.
+const still = time.Second
+
+// HasStills reports whether a picture stands for a second or more before another one comes.
+func (t *Track) HasStills() bool {
+	if t.Len() == 0 {
+		return false
+	}
+	for i, latest := 0, t.PTS(0); i < t.Len(); i++ {
+		// The first one behind a gap comes after all before it, in whatever order they are coded.
+		pts := t.PTS(i)
+		if t.Time(pts-latest) >= still {
+			return true
+		}
+		latest = max(latest, pts)
+	}
+	return false
+}
+
 // measure finds Span. The end is that of the sample shown last, held for its own duration.
 func (t *Track) measure() {
 	t.start, t.stop = math.MaxInt64, math.MinInt64
+	last := t.stop
 	for i := range t.s.dts {
 		pts := t.PTS(i)
 		t.start = min(t.start, pts)
-		t.stop = max(t.stop, pts+t.Duration(i))
+		if pts >= last {
+			last, t.stop = pts, pts+t.Duration(i)
+		}
 	}
 	if t.Len() == 0 {
 		t.start, t.stop = 0, t.lightTicks
