@@ -82,6 +82,7 @@ func TestCorpus(t *testing.T) {
 		if r.Memory.Sum > maxMemory || r.Took > maxTime {
 			// It was not alone: once more, so that nobody is blamed for another.
 			s.t.Logf("again, alone: %s", r)
+			s.quiet()
 			s.rows[i] = s.play(r.File, r.Upload)
 		}
 	}

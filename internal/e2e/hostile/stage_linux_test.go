@@ -290,6 +290,19 @@ func unreadable(message string) string {
 	return ""
 }
 
+// quiet waits until the server is alone: processes that were begun for viewers of other films wait for more of them for one
+// and a half minutes.
+func (s *stage) quiet() {
+	s.t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(2 * time.Minute); len(children(s.p.PID())) > 0; <-tick.C {
+		if time.Now().After(deadline) {
+			s.t.Fatal("processes are left")
+		}
+	}
+}
+
 // settle waits until the server has nothing left to do and looks at what it left behind.
 func (s *stage) settle() {
 	s.t.Helper()
